@@ -1,0 +1,78 @@
+//! One result of one check, as it travels and as it is stored.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::Content;
+
+/// One result: SCANDALE's envelope, with room for more.
+///
+/// Fields that are not named here are kept as they came, since the whole record is what is stamped.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Item {
+    /// Version of the envelope, `"1"`.
+    pub version: String,
+    /// How to read the payload: `raw`, `lines`, `json`, `nagios`, …
+    pub format: String,
+    /// What the item is and where it comes from.
+    pub meta: Meta,
+    /// What was found.
+    pub payload: Payload,
+    /// Whatever else the sender put there.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
+}
+
+/// What an item is and where it comes from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Meta {
+    /// Its identity; the same item twice has the same one.
+    pub uuid: Uuid,
+    /// When it was found, in seconds since 1970 UTC.
+    pub ts: i64,
+    /// What kind of result it is: `check`, `nmap-scan`, …
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Who found it: the JID of an agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Whatever else the sender put there.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
+}
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Payload {
+    /// The output itself, base64.
+    pub raw: String,
+    /// What a check adds: `verdict`, `reasons`, `exit`, `signal`, `took_ms`, …
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
+}
+
+/// Items in one message.
+///
+/// Each is kept as the value that came, so that what is stamped is what was sent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Items(pub Vec<Value>);
+
+impl Content for Items {
+    const ONTOLOGY: &'static str = "vedette:item";
+}
+
+/// Says that the sender keeps these items now; who sent them may forget them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// Items that are kept.
+    pub stored: Vec<Uuid>,
+    /// Items that were refused for good, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<(String, String)>,
+}
+
+impl Content for Receipt {
+    const ONTOLOGY: &'static str = "vedette:receipt";
+}

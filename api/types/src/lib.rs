@@ -1,0 +1,17 @@
+//! What agents say and the API stores: shapes only, no logic.
+//!
+//! Read in this order: an [`Item`] is one result; a [`Proof`] shows when a batch of items existed;
+//! a [`Receipt`] says that somebody keeps an item now; a [`Report`] says what an agent is doing;
+//! a [`Presence`] says who is there.
+
+mod content;
+mod item;
+mod presence;
+mod proof;
+mod report;
+
+pub use content::Content;
+pub use item::{Item, Items, Meta, Payload, Receipt};
+pub use presence::{Announcement, Presence, Roll, Show};
+pub use proof::{Leaf, Proof};
+pub use report::{BehaviourReport, Depth, Diagram, Exit, Node, Phase, Report};
