@@ -1,1 +1,55 @@
-//! behaviours/runtime
+//! What a behaviour is, and how it runs.
+//!
+//! A behaviour is a state machine: [`Behaviour::step`] does the work of one state and says which
+//! state is next. The runtime drives it, shows where it is, stops, kills and restarts it.
+//! Nothing in this crate does I/O: messages come and go through a [`Road`], and what must survive
+//! a restart goes into a [`Store`].
+
+mod behaviour;
+mod state;
+
+mod kinds;
+
+mod message;
+mod performative;
+mod template;
+
+mod mailbox;
+
+mod context;
+
+mod agent;
+mod handle;
+mod run;
+mod supervise;
+
+mod directory;
+mod road;
+
+mod memory;
+
+mod store;
+
+mod clock;
+
+mod catalogue;
+mod fields;
+
+pub use agent::{Agent, AgentHandle, Spec};
+pub use behaviour::{Behaviour, Chain, Failure, Interrupted, Task};
+pub use catalogue::{Catalogue, Entry};
+pub use clock::Clock;
+pub use context::Context;
+pub use directory::Directory;
+pub use fields::{Fields, Problem, Setting};
+pub use handle::Handle;
+pub use kinds::{Cycle, Cyclic, Delay, Once, OneShot, Period, Periodic, Timeout};
+pub use mailbox::Full;
+pub use memory::Hub;
+pub use message::{Address, AgentId, Message, Slot};
+pub use performative::{Performative, UnknownPerformative};
+pub use road::{Delivery, Door, Road, SendError, Sending};
+pub use state::{State, diagram, mermaid};
+pub use store::{Change, Kept, MemoryStore, Store, StoreError, StoreFuture};
+pub use supervise::{Restart, Supervision};
+pub use template::Template;

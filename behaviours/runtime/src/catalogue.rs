@@ -1,0 +1,85 @@
+//! Behaviours by name, for configuration files.
+
+use std::{collections::BTreeMap, fmt};
+
+use types::Diagram;
+
+use crate::{Agent, Behaviour, Fields, Handle, Problem, Setting, Spec, diagram};
+
+type Add = Box<dyn FnOnce(&mut Agent, Spec) -> Handle + Send>;
+type Read = Box<dyn Fn(&str, toml::Table, &mut Vec<Problem>) -> Option<Add> + Send + Sync>;
+
+/// What a configuration can name.
+pub struct Entry {
+    /// What it does, in one line.
+    pub about: &'static str,
+    /// What can be set.
+    pub settings: &'static [Setting],
+    /// Its states and moves.
+    pub diagram: Diagram,
+    read: Read,
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry").field("about", &self.about).finish_non_exhaustive()
+    }
+}
+
+/// The behaviours a configuration can name.
+#[derive(Debug, Default)]
+pub struct Catalogue {
+    entries: BTreeMap<&'static str, Entry>,
+}
+
+impl Catalogue {
+    /// Lists a behaviour under its name: `read` reads its settings and complains, `build` makes
+    /// it, once a run.
+    #[must_use]
+    pub fn with<S, B>(
+        mut self,
+        about: &'static str,
+        settings: &'static [Setting],
+        read: fn(&mut Fields<'_>) -> Option<S>,
+        build: fn(S) -> B,
+    ) -> Self
+    where
+        S: Clone + Send + 'static,
+        B: Behaviour,
+    {
+        let read: Read = Box::new(move |path, table, problems| {
+            let before = problems.len();
+            let settings = read(&mut Fields::new(path, table, settings, problems));
+            let settings = settings.filter(|_| problems.len() == before)?;
+            Some(Box::new(move |agent: &mut Agent, spec| {
+                agent.add(spec, move || build(settings.clone()))
+            }))
+        });
+        let entry = Entry { about, settings, diagram: diagram::<B::State>(), read };
+        self.entries.insert(B::NAME, entry);
+        self
+    }
+
+    /// Everything that can be named.
+    pub fn entries(&self) -> impl Iterator<Item = (&'static str, &Entry)> {
+        self.entries.iter().map(|(name, entry)| (*name, entry))
+    }
+
+    /// Reads the settings of the behaviour called `name`; what comes back adds it to an agent.
+    /// Problems are told, and then there is nothing to add.
+    pub fn read(
+        &self,
+        name: &str,
+        path: &str,
+        settings: toml::Table,
+        problems: &mut Vec<Problem>,
+    ) -> Option<impl FnOnce(&mut Agent, Spec) -> Handle + Send + use<>> {
+        let Some(entry) = self.entries.get(name) else {
+            let known: Vec<&str> = self.entries.keys().copied().collect();
+            let what = format!("no behaviour `{name}`; there are: {}", known.join(", "));
+            problems.push(Problem { key: format!("{path}.run"), what });
+            return None;
+        };
+        (entry.read)(path, settings, problems)
+    }
+}

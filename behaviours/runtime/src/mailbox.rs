@@ -1,0 +1,162 @@
+//! A behaviour's inbox: bounded, filtered, and it counts what it turns away.
+
+use std::{
+    collections::VecDeque,
+    mem,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+};
+
+use tokio::sync::Notify;
+use types::Depth;
+
+use crate::{Message, Template};
+
+/// The mailbox has no room; the message was turned away and counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+#[derive(Debug)]
+struct Shared {
+    template: Template,
+    capacity: usize,
+    /// Messages in `queue` and in the behaviour's hand.
+    waiting: AtomicUsize,
+    dropped: AtomicU64,
+    queue: Mutex<VecDeque<Arc<Message>>>,
+    arrived: Notify,
+    room: Notify,
+}
+
+/// The agent's end: puts messages in, never waits.
+#[derive(Clone, Debug)]
+pub(crate) struct Slit(Arc<Shared>);
+
+/// The behaviour's end. A restarted behaviour keeps it.
+#[derive(Debug)]
+pub(crate) struct Mailbox {
+    shared: Arc<Shared>,
+    /// What was taken out of the queue in one go and not looked at yet.
+    hand: VecDeque<Arc<Message>>,
+}
+
+pub(crate) fn mailbox(template: Template, capacity: usize) -> (Slit, Mailbox) {
+    let shared = Arc::new(Shared {
+        template,
+        capacity,
+        waiting: AtomicUsize::new(0),
+        dropped: AtomicU64::new(0),
+        queue: Mutex::default(),
+        arrived: Notify::new(),
+        room: Notify::new(),
+    });
+    (Slit(Arc::clone(&shared)), Mailbox { shared, hand: VecDeque::new() })
+}
+
+impl Shared {
+    fn queue(&self) -> MutexGuard<'_, VecDeque<Arc<Message>>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Slit {
+    pub(crate) fn wants(&self, message: &Message) -> bool {
+        self.0.template.matches(message)
+    }
+
+    pub(crate) fn put(&self, message: Arc<Message>) -> Result<(), Full> {
+        if self.0.waiting.fetch_add(1, Ordering::AcqRel) >= self.0.capacity {
+            self.0.waiting.fetch_sub(1, Ordering::AcqRel);
+            return Err(Full);
+        }
+        let was_empty = {
+            let mut queue = self.0.queue();
+            queue.push_back(message);
+            queue.len() == 1
+        };
+        if was_empty {
+            self.0.arrived.notify_one();
+        }
+        Ok(())
+    }
+
+    pub(crate) fn count_dropped(&self) {
+        self.0.dropped.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Waits until there may be room.
+    pub(crate) async fn room(&self) {
+        let room = self.0.room.notified();
+        if self.0.waiting.load(Ordering::Acquire) >= self.0.capacity {
+            room.await;
+        }
+    }
+
+    pub(crate) fn depth(&self) -> Depth {
+        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        Depth {
+            queued: count(self.0.waiting.load(Ordering::Relaxed)),
+            capacity: count(self.0.capacity),
+            dropped: self.0.dropped.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl Mailbox {
+    pub(crate) fn take(&mut self) -> Option<Arc<Message>> {
+        if self.hand.is_empty() {
+            mem::swap(&mut self.hand, &mut *self.shared.queue());
+        }
+        let message = self.hand.pop_front()?;
+        if self.shared.waiting.fetch_sub(1, Ordering::AcqRel) >= self.shared.capacity {
+            self.shared.room.notify_waiters();
+        }
+        Some(message)
+    }
+
+    pub(crate) async fn next(&mut self) -> Arc<Message> {
+        loop {
+            if let Some(message) = self.take() {
+                return message;
+            }
+            self.shared.arrived.notified().await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Performative;
+
+    fn message() -> Arc<Message> {
+        Arc::new(Message::text(Performative::Inform, "b@test", "hello"))
+    }
+
+    #[test]
+    fn a_full_mailbox_turns_away_until_there_is_room() {
+        let (slit, mut mailbox) = mailbox(Template::Any, 2);
+        assert_eq!([slit.put(message()), slit.put(message())], [Ok(()), Ok(())]);
+        assert_eq!(slit.put(message()), Err(Full));
+        assert!(mailbox.take().is_some());
+        assert_eq!(slit.put(message()), Ok(()));
+        assert_eq!(slit.depth().queued, 2);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_left_behind_between_hand_and_queue() {
+        let (slit, mut mailbox) = mailbox(Template::Any, 100);
+        for _ in 0..3 {
+            slit.put(message()).unwrap();
+        }
+        mailbox.next().await;
+        slit.put(message()).unwrap();
+        for _ in 0..3 {
+            mailbox.next().await;
+        }
+        assert!(mailbox.take().is_none());
+        assert_eq!(slit.depth().queued, 0);
+    }
+}

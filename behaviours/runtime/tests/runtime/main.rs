@@ -1,0 +1,8 @@
+//! Behaviours run as they say they do. No network, and the clock jumps.
+
+#![cfg(test)]
+
+mod agents;
+mod life;
+mod stores;
+mod support;
