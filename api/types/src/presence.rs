@@ -72,6 +72,17 @@ pub struct Roll {
     pub members: Vec<Presence>,
 }
 
+/// Asks the registry who does these duties, now and whenever that changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RollCall {
+    /// Which duties.
+    pub duties: Vec<String>,
+}
+
+impl Content for RollCall {
+    const ONTOLOGY: &'static str = "vedette:roll";
+}
+
 impl Content for Roll {
     const ONTOLOGY: &'static str = "vedette:roll";
 }

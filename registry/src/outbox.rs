@@ -1,0 +1,124 @@
+//! What was handed to the stream and is not acknowledged by the server yet (XEP-0198).
+
+use std::collections::VecDeque;
+
+use runtime::Message;
+use tokio_xmpp::{
+    Stanza,
+    stanzastream::{StanzaStage, StanzaState, StanzaStream, StanzaToken},
+};
+use tracing::warn;
+
+use crate::codec;
+
+/// Stanzas that may be under way at once. The stream's own queue is as deep, so that handing one
+/// over never waits.
+pub(crate) const WINDOW: usize = 256;
+
+/// Times that a message which the stream could not write is tried.
+const TRIES: u8 = 2;
+
+/// A message that must get to the server.
+#[derive(Debug)]
+struct Parcel {
+    message: Message,
+    tries: u8,
+}
+
+/// Keeps messages until the server has them, in order.
+pub(crate) struct Outbox {
+    waiting: VecDeque<Parcel>,
+    under_way: VecDeque<(Parcel, StanzaToken)>,
+    /// When the server counts as having a stanza: acknowledged, or only written where the
+    /// server has no stream management.
+    stage: StanzaStage,
+}
+
+impl Default for Outbox {
+    fn default() -> Self {
+        Self { waiting: VecDeque::new(), under_way: VecDeque::new(), stage: StanzaStage::Acked }
+    }
+}
+
+impl Outbox {
+    pub(crate) fn push(&mut self, message: Message) {
+        self.waiting.push_back(Parcel { message, tries: 0 });
+    }
+
+    /// Whether another message may be taken in.
+    pub(crate) fn has_room(&self) -> bool {
+        self.waiting.len() + self.under_way.len() < WINDOW
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.under_way.is_empty()
+    }
+
+    /// The stream is as good as new; says whether its server acknowledges.
+    pub(crate) fn opened(&mut self, acknowledges: bool) {
+        self.stage = if acknowledges { StanzaStage::Acked } else { StanzaStage::Sent };
+    }
+
+    /// Hands everything that waits to the stream.
+    pub(crate) async fn flush(&mut self, stream: &StanzaStream) {
+        while let Some(parcel) = self.waiting.pop_front() {
+            let stanza = match codec::write(&parcel.message) {
+                Ok(stanza) => stanza,
+                Err(error) => {
+                    warn!(%error, "a message cannot be written");
+                    continue;
+                }
+            };
+            let token = stream.send(Box::new(Stanza::Message(stanza))).await;
+            self.under_way.push_back((parcel, token));
+        }
+    }
+
+    /// Waits until the server has the oldest message under way, or lost it; then forgets it, or
+    /// puts it back. Without one under way it waits for ever.
+    pub(crate) async fn settle(&mut self) {
+        let Some((_, token)) = self.under_way.front_mut() else {
+            return std::future::pending().await;
+        };
+        let state = token.wait_for(self.stage).await;
+        let Some((parcel, _)) = self.under_way.pop_front() else { return };
+        self.judge(parcel, state);
+        // Acknowledgements come for many at once.
+        while let Some((_, token)) = self.under_way.front() {
+            let state = token.state();
+            if StanzaStage::from(&state) != self.stage {
+                break;
+            }
+            self.under_way.pop_front();
+        }
+    }
+
+    /// Takes back, in order, what the server does not have, since the stream is given up.
+    pub(crate) fn take_back(&mut self) {
+        while let Some((parcel, token)) = self.under_way.pop_back() {
+            let state = token.state();
+            if StanzaStage::from(&state) != StanzaStage::Acked {
+                self.waiting.push_front(parcel);
+            }
+        }
+    }
+
+    fn judge(&mut self, mut parcel: Parcel, state: Option<StanzaState>) {
+        match state {
+            Some(StanzaState::Acked { .. } | StanzaState::Sent { .. }) => {}
+            // Dropped with a session that could not be resumed: the server may have it or not,
+            // so it is sent again; who receives it knows it by its id.
+            None | Some(StanzaState::Dropped | StanzaState::Queued) => {
+                self.waiting.push_back(parcel);
+            }
+            Some(StanzaState::Failed { error }) => {
+                parcel.tries += 1;
+                if parcel.tries < TRIES {
+                    self.waiting.push_back(parcel);
+                } else {
+                    warn!(%error, "a message cannot be sent");
+                }
+            }
+        }
+    }
+}

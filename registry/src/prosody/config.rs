@@ -1,0 +1,60 @@
+//! Prosody's configuration, with the reasons.
+
+use std::path::Path;
+
+use super::Folder;
+
+pub(super) fn text(folder: &Folder, domain: &str, port: u16) -> String {
+    let file = |name: &str| quote(&folder.file(name));
+    format!(
+        r#"-- Written by vedette at every start.
+run_as_root = true -- also without root: it keeps prosodyctl from changing its user
+data_path = {data}
+certificates = {folder}
+pidfile = {pidfile}
+log = {{ {{ levels = {{ min = "info" }}, to = "file", filename = {log} }} }}
+
+-- Loopback only, and no other servers.
+interfaces = {{ "127.0.0.1" }}
+local_interfaces = {{ "127.0.0.1" }}
+c2s_ports = {{ {port} }}
+c2s_direct_tls_ports = {{ }}
+s2s_ports = {{ }}
+modules_disabled = {{ "s2s" }}
+
+-- Nobody without TLS, nobody without SCRAM, nobody registers.
+c2s_require_encryption = true
+authentication = "internal_hashed"
+password_hash = "SHA-256"
+disable_sasl_mechanisms = {{ "DIGEST-MD5", "PLAIN" }}
+allow_registration = false
+
+-- No archive ("mam") and no "offline": the agents keep what is not delivered.
+storage = "internal"
+modules_enabled = {{
+  "roster"; "saslauth"; "tls"; "disco"; "presence"; "message"; "iq"; "c2s"; "pep"; "ping";
+  "smacks"; "limits"; "blocklist"; "private"; "time"; "uptime"; "version"; "posix";
+}}
+limits = {{ c2s = {{ rate = "20mb/s"; burst = "2s" }} }} -- the default of 10 kB/s is for people
+c2s_stanza_size_limit = 256 * 1024
+smacks_hibernation_time = 30
+
+VirtualHost {domain}
+  ssl = {{ certificate = {certificate}; key = {key} }}
+"#,
+        data = file("data"),
+        folder = quote(&folder.file(".")),
+        pidfile = file("prosody.pid"),
+        log = file("prosody.log"),
+        domain = quote(Path::new(domain)),
+        certificate = file("server.pem"),
+        key = file("server.key"),
+    )
+}
+
+/// A path as a Lua string.
+fn quote(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+    format!("\"{escaped}\"")
+}

@@ -1,0 +1,108 @@
+//! One agent's way to the others over an XMPP server.
+
+use std::{
+    fmt,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use runtime::{Door, Message, Road, SendError, Sending};
+use tokio::sync::{mpsc, watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{Account, ConnectError, TlsError, chance, codec, link::Link, outbox::WINDOW};
+
+/// How the connection is.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum LinkState {
+    /// Trying for the first time, or again after a break.
+    Waiting,
+    /// Trying again and again; this was the last reason.
+    Failing(Arc<ConnectError>),
+    /// The server does not let the account in, and it would be pointless to try again.
+    Refused(Arc<ConnectError>),
+    /// Connected.
+    Online,
+    /// Left for good.
+    Closed,
+}
+
+/// An XMPP connection that mends itself.
+///
+/// A message that it takes is kept until the server acknowledges it (XEP-0198), through broken
+/// connections and restarts of the server; at most 512 are kept, then senders wait. A message may
+/// arrive twice after a break: it has the same id then.
+#[derive(Clone)]
+pub struct XmppRoad {
+    messages: mpsc::Sender<Message>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    state: watch::Receiver<LinkState>,
+    ids: Arc<Ids>,
+}
+
+impl fmt::Debug for XmppRoad {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("XmppRoad").field("state", &self.state.borrow()).finish_non_exhaustive()
+    }
+}
+
+/// Gives every message an identity.
+#[derive(Debug)]
+struct Ids {
+    run: u64,
+    next: AtomicU64,
+}
+
+impl XmppRoad {
+    /// Starts to connect; what comes in goes through `door`.
+    pub fn connect(account: Account, door: Door) -> Result<Self, TlsError> {
+        let (messages, inbox) = mpsc::channel(WINDOW);
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let sender = Arc::new(watch::Sender::new(LinkState::Waiting));
+        let state = sender.subscribe();
+        let link = Link::new(account, door, sender, tasks.clone())?;
+        tasks.spawn(link.run(inbox, stop.clone()));
+        let ids = Ids { run: u64::from_le_bytes(chance::bytes()), next: AtomicU64::new(0) };
+        Ok(Self { messages, stop, tasks, state, ids: Arc::new(ids) })
+    }
+
+    /// How the connection is; wakes when that changes.
+    pub fn state(&self) -> watch::Receiver<LinkState> {
+        self.state.clone()
+    }
+}
+
+impl Road for XmppRoad {
+    fn send(&self, mut message: Message) -> Sending {
+        if message.id.is_none() {
+            let number = self.ids.next.fetch_add(1, Ordering::Relaxed);
+            message.id = Some(format!("{:016x}-{number}", self.ids.run).into());
+        }
+        if let Err(error) = codec::check(&message) {
+            return Sending::Done(Err(error));
+        }
+        match self.messages.try_send(message) {
+            Ok(()) => Sending::Done(Ok(())),
+            Err(mpsc::error::TrySendError::Closed(_)) => Sending::Done(Err(SendError::Closed)),
+            Err(mpsc::error::TrySendError::Full(message)) => {
+                let messages = self.messages.clone();
+                Sending::Later(Box::pin(async move {
+                    messages.send(message).await.map_err(|_| SendError::Closed)
+                }))
+            }
+        }
+    }
+
+    fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async {
+            self.stop.cancel();
+            self.tasks.close();
+            self.tasks.wait().await;
+        })
+    }
+}
