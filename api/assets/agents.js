@@ -188,7 +188,7 @@ function makeRow(agent) {
 
 function updateRow(view, agent) {
   const open = agent.jid === chosen;
-  setClass(view.node, open ? 'agent open' : 'agent');
+  setClass(view.node, `agent${open ? ' open' : ''}${isGone(agent) ? ' gone' : ''}`);
   setAttr(view.button, 'aria-expanded', wide.matches ? null : open);
   setAttr(view.button, 'aria-current', wide.matches && open ? 'true' : null);
   setClass(view.dot, `dot is-${agent.presence}`);
@@ -228,6 +228,7 @@ function makeDetail(agent) {
     tags: el('div', { class: 'tags' }),
     report: age(agent.last_report_ms ?? NaN, 'ago'),
     behaviours: el('div', { class: 'behaviours' }),
+    stale: el('p', { class: 'hint stale', text: 'Gone: this is what was known last.' }),
     none: el('p', { class: 'hint', text: 'Has not reported a behaviour yet.' }),
     kept: new Map(),
   };
@@ -245,7 +246,8 @@ function makeDetail(agent) {
       el('h3', {}, jidName(agent.jid)),
       el('p', { class: 'agent-presence' }, view.dot, view.word, ' ', view.since, view.status),
       view.tags,
-      view.facts),
+      view.facts,
+      view.stale),
     view.behaviours,
     view.none);
   return view;
@@ -268,8 +270,9 @@ function updateDetail(view, agent) {
     view.tagKey = key;
     view.tags.replaceChildren(...tags.map((text, index) => el('span', { class: index ? 'tag' : 'tag role', text })));
   }
+  view.stale.hidden = !isGone(agent) || agent.behaviours.length === 0;
   view.none.hidden = agent.behaviours.length > 0;
-  keyed(view.behaviours, view.kept, agent.behaviours, (one) => one.name, (one) => behaviourView(agent.jid, one, wide.matches), (one, told) => one.update(told));
+  keyed(view.behaviours, view.kept, agent.behaviours, (one) => one.name, (one) => behaviourView(agent.jid, one, wide.matches), (one, told) => one.update(told, isGone(agent)));
 }
 
 function byArrow(event) {

@@ -50,7 +50,7 @@ export async function send(target, { headers = {}, signal } = {}) {
   if (secret) headers = { ...headers, Authorization: `Bearer ${secret}` };
   let response;
   try {
-    // `same-origin` stays out: without it no browser-made password prompt answers a 401 for us.
+    // With credentials the browser would answer `WWW-Authenticate: Basic` by a password window of its own.
     response = await fetch(target, { headers, signal, cache: 'no-store', credentials: 'omit' });
   } catch (error) {
     if (signal?.aborted && signal.reason?.name !== 'TimeoutError') throw error;

@@ -143,6 +143,7 @@ function ask() {
   byId('board').hidden = true;
   byId('gate').hidden = false;
   byId('forget').hidden = true;
+  byId('jump').hidden = true;
   setAttr(byId('link'), 'hidden', true);
   byId('authority').hidden = true;
   byId('gate-token').focus();
@@ -174,6 +175,7 @@ byId('gate').addEventListener('submit', async (event) => {
   field.value = '';
   asking = false;
   byId('gate').hidden = true;
+  byId('jump').hidden = false;
   setAttr(byId('link'), 'hidden', null);
   start();
   byAddress();
@@ -197,14 +199,14 @@ function showSummary(summary) {
     [count(agents.present, 'agent', 'agents') + ' present', '', gone > 0 ? `${gone} more known, but gone` : 'everybody who is known'],
     [count(items.total, 'item', 'items'), '', `${count(items.last_hour, 'item', 'items')} in the last hour`],
     items.pending > 0 && [`${count(items.pending, 'pending', 'pending')} proof`, 'pending', 'Wait for the time stamp of their batch', { proof: 'pending' }],
-    [items.fail > 0 ? count(items.fail, 'failing check', 'failing checks') : 'no failing checks', items.fail > 0 ? 'bad' : 'ok', 'Stored results with the verdict fail', items.fail > 0 && { verdict: 'fail' }],
+    items.total > 0 && [items.fail > 0 ? count(items.fail, 'failing check', 'failing checks') : 'no failing checks', items.fail > 0 ? 'bad' : 'ok', 'Stored results with the verdict fail', items.fail > 0 && { verdict: 'fail' }],
     items.error > 0 && [count(items.error, 'error', 'errors'), 'warn', 'Stored results of checks that could not be done', { verdict: 'error' }],
   ].filter(Boolean);
   const key = JSON.stringify(parts);
   if (byId('health').dataset.key !== key) {
     byId('health').dataset.key = key;
     byId('health').replaceChildren(...parts.flatMap(([text, tone, title, filter], index) => {
-      const before = index === 0 ? '' : tone === 'pending' ? ', ' : ' · ';
+      const before = index === 0 ? '' : tone === 'pending' ? ', ' : '\u00a0· ';
       return [before, healthPart(text, tone, title, filter)];
     }));
   }
@@ -255,7 +257,10 @@ addEventListener('keydown', (event) => {
   byId('item-q').focus();
 });
 
-function start() {
+/** Asks one thing first: where a token is wanted, the rest need not be refused too. */
+async function start() {
+  await readSummary();
+  if (asking) return;
   stream.start();
   refresh();
 }

@@ -58,19 +58,23 @@ export function behaviourView(jid, behaviour, open) {
   let machine = null;
   let drawnOf = '';
   let last = null;
+  let lastStale = false;
   let touched = 0;
 
   button.addEventListener('click', () => {
     shown = !shown;
     opened.set(key, shown);
-    update(last);
+    update(last, lastStale);
   });
   for (const kind of ['pointerdown', 'wheel', 'keydown']) view.box.addEventListener(kind, () => { touched = Date.now(); }, { passive: true });
 
-  function update(told) {
+  /** `stale`: the agent is gone, so this is only what was known last. */
+  function update(told, stale = false) {
     const before = last;
     last = told;
-    const { tone, word, why } = standing(told);
+    lastStale = stale;
+    const { tone: live, word, why } = standing(told);
+    const tone = stale && live !== 'bad' ? 'done' : live;
     setClass(node, `behaviour tone-${tone}${shown ? ' open' : ''}`);
     setAttr(button, 'aria-expanded', shown);
     body.hidden = !shown;

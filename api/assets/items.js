@@ -230,6 +230,7 @@ function render() {
   byId('items').hidden = !loaded;
   byId('items-none').hidden = !loaded || rows.size + waiting.size > 0 || filtered;
   byId('items-board').hidden = rows.size + waiting.size === 0 && !filtered;
+  byId('item-filters').hidden = byId('items-board').hidden;
   byId('items-nomatch').hidden = shown.length > 0 || !filtered || Boolean(loading);
   table.hidden = shown.length === 0;
   setAttr(table, 'aria-busy', Boolean(loading));
