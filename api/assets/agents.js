@@ -18,6 +18,7 @@ let detail = null;
 let find = '';
 let only = 'all';
 let loaded = false;
+let sought = false;
 let onUnknown = () => {};
 
 const list = byId('agent-list');
@@ -151,6 +152,12 @@ function showDetail() {
   if (detail?.jid !== agent.jid) {
     detail?.node.remove();
     detail = makeDetail(agent);
+  }
+  if (!sought) {
+    // Once, at the start: the chosen one may stand far down in a long list.
+    const row = rows.get(agent.jid)?.node;
+    if (row && wide.matches) list.parentElement.scrollTop = row.offsetTop - list.offsetTop - 60;
+    sought = true;
   }
   const place = wide.matches ? pane : rows.get(agent.jid)?.node;
   if (!place) detail.node.remove();

@@ -2,7 +2,7 @@
 
 import { get, isAbort, save, token, url } from './api.js';
 import { byId, copyButton, el } from './dom.js';
-import { age, clock, full, iso } from './time.js';
+import { age, clock, full, iso, now } from './time.js';
 import { msOf } from './items.js';
 
 /** So much decoded output is sent at most (bytes). */
@@ -164,47 +164,43 @@ function proof(item) {
         ['path', `${path.length} ${path.length === 1 ? 'hash' : 'hashes'}`],
         ['batch', detail.batch, 'mono'],
       ]),
-      verifying(at),
-      el('div', { class: 'actions' }, downloading(`${at}/evidence`, name)),
+      ...deeds(at, name),
       el('p', { class: 'hint' }, 'Check it anywhere, offline:'),
       el('div', { class: 'command' }, el('code', { text: command }), copyButton(() => command, `Copy the command ${command}`))),
   ]);
 }
 
-function verifying(at) {
+/** What can be done with a proof, and below it what came of it. */
+function deeds(at, name) {
   const said = el('p', { class: 'verified', role: 'status' });
-  const button = el('button', { type: 'button', class: 'main', text: 'Verify now' });
-  button.addEventListener('click', async () => {
-    button.disabled = true;
-    said.className = 'verified';
-    said.textContent = 'Recomputing from the stored bytes…';
+  const say = (tone, text) => {
+    said.className = `verified tone-${tone}`;
+    said.textContent = text;
+    said.closest('.seal')?.classList.toggle('is-bad', tone === 'bad');
+  };
+  const check = el('button', { type: 'button', class: 'main', text: 'Verify now' });
+  check.addEventListener('click', async () => {
+    check.disabled = true;
+    say('plain', 'Recomputing from the stored bytes…');
     try {
       const answer = await get(`${at}/verify`);
-      said.className = answer.valid ? 'verified tone-ok' : 'verified tone-bad';
-      said.textContent = answer.valid
-        ? `Valid (${answer.code ?? 'ok'}), checked at ${clock(Date.now())}: record, path, root and token agree${answer.trust === 'self-signed' ? ', by a self-signed authority' : ''}.`
-        : `Not valid (${answer.code ?? 'no code'}): ${answer.reason ?? 'no reason given'}.`;
+      if (answer.valid) say('ok', `Valid (${answer.code ?? 'ok'}) at ${clock(now())}: record, path, root and token agree${answer.trust === 'self-signed' ? '; the authority is self-signed' : ''}.`);
+      else say('bad', `Not valid (${answer.code ?? 'no code'}): ${answer.reason ?? 'no reason given'}.`);
     } catch (error) {
-      said.className = 'verified tone-bad';
-      said.textContent = `Could not be checked: ${error.detail || error.message}`;
+      say('warn', `Could not be checked: ${error.detail || error.message}`);
     }
-    button.disabled = false;
+    check.disabled = false;
   });
-  return el('div', { class: 'verify' }, button, said);
-}
-
-function downloading(path, name) {
-  const link = el('a', { class: 'button', href: url(path).href, download: name, text: 'Download evidence' });
-  const said = el('p', { class: 'verified tone-bad', role: 'status' });
+  const link = el('a', { class: 'button', href: url(`${at}/evidence`).href, download: name, text: 'Download evidence' });
   link.addEventListener('click', async (event) => {
+    // A plain link cannot carry the token.
     if (!token()) return;
     event.preventDefault();
-    said.textContent = '';
     try {
-      await save(path, name);
+      await save(`${at}/evidence`, name);
     } catch (error) {
-      said.textContent = `Could not be downloaded: ${error.detail || error.message}`;
+      say('warn', `Could not be downloaded: ${error.detail || error.message}`);
     }
   });
-  return el('div', { class: 'verify' }, link, said);
+  return [el('div', { class: 'actions' }, check, link), said];
 }
