@@ -64,8 +64,10 @@ impl std::fmt::Debug for Files {
 
 pub(super) fn open(folder: &Path) -> Result<OwnAuthority, OwnAuthorityError> {
     let (secret, anchor) = (folder.join(SECRET), folder.join(ANCHOR));
+    // In this order, as another process that makes the two makes the secret first.
+    let has_anchor = exists(&anchor)?;
     if !exists(&secret)? {
-        if exists(&anchor)? {
+        if has_anchor {
             return Err(OwnAuthorityError::KeyMissing { missing: secret, present: anchor });
         }
         let (_, files) = OwnAuthority::create()?;
