@@ -1,0 +1,28 @@
+//! What the crate promises, tried through its public door.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that cannot go on has failed, wherever in it that is"
+)]
+
+mod forge;
+
+mod batch;
+mod record;
+
+mod answers;
+mod attributes;
+mod certificates;
+mod contents;
+mod envelope;
+mod mutations;
+
+mod bundle;
+mod evidence_record;
+mod own_authority;
+
+#[cfg(feature = "client")]
+mod client;
+mod openssl;
