@@ -1,1 +1,24 @@
-//! behaviours
+//! What agents can do: one behaviour a file.
+//!
+//! A [`check`] looks at something and keeps what it saw; [`report`] hands it over to whoever
+//! aggregates; there [`collect`] takes it in, [`anchor`] has it time-stamped, and [`forward`]
+//! brings it to the API. A [`heartbeat`] tells what the agent is doing, and [`register`] tells
+//! everybody who is there.
+
+pub mod check;
+
+pub mod report;
+
+pub mod collect;
+
+pub mod anchor;
+
+pub mod forward;
+
+pub mod heartbeat;
+
+pub mod register;
+
+mod patience;
+mod queue;
+mod secret;

@@ -63,12 +63,12 @@ impl Content for Items {
     const ONTOLOGY: &'static str = "vedette:item";
 }
 
-/// Says that the sender keeps these items now; who sent them may forget them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Says that the sender keeps these now; who sent them may forget them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
-    /// Items that are kept.
-    pub stored: Vec<Uuid>,
-    /// Items that were refused for good, and why.
+    /// What is kept, by its key: the uuid of an item.
+    pub stored: Vec<String>,
+    /// What was refused for good, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<(String, String)>,
 }

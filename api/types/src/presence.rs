@@ -65,6 +65,15 @@ impl Content for Presence {
     const ONTOLOGY: &'static str = "vedette:presence";
 }
 
+/// Presences in one message, as they are handed on to be kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Presences(pub Vec<Presence>);
+
+impl Content for Presences {
+    const ONTOLOGY: &'static str = "vedette:presences";
+}
+
 /// Everybody the registry knows, as it answers who asks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Roll {

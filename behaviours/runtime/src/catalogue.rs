@@ -1,13 +1,13 @@
 //! Behaviours by name, for configuration files.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, path::Path};
 
 use types::Diagram;
 
 use crate::{Agent, Behaviour, Fields, Handle, Problem, Setting, Spec, diagram};
 
 type Add = Box<dyn FnOnce(&mut Agent, Spec) -> Handle + Send>;
-type Read = Box<dyn Fn(&str, toml::Table, &mut Vec<Problem>) -> Option<Add> + Send + Sync>;
+type Read = Box<dyn Fn(&str, &Path, toml::Table, &mut Vec<Problem>) -> Option<Add> + Send + Sync>;
 
 /// What a configuration can name.
 pub struct Entry {
@@ -47,9 +47,9 @@ impl Catalogue {
         S: Clone + Send + 'static,
         B: Behaviour,
     {
-        let read: Read = Box::new(move |path, table, problems| {
+        let read: Read = Box::new(move |path, base, table, problems| {
             let before = problems.len();
-            let settings = read(&mut Fields::new(path, table, settings, problems));
+            let settings = read(&mut Fields::new(path, table, settings, problems).in_folder(base));
             let settings = settings.filter(|_| problems.len() == before)?;
             Some(Box::new(move |agent: &mut Agent, spec| {
                 agent.add(spec, move || build(settings.clone()))
@@ -65,12 +65,14 @@ impl Catalogue {
         self.entries.iter().map(|(name, entry)| (*name, entry))
     }
 
-    /// Reads the settings of the behaviour called `name`; what comes back adds it to an agent.
+    /// Reads the settings of the behaviour called `name`, found under `path` of a file in the
+    /// folder `base`; what comes back adds it to an agent.
     /// Problems are told, and then there is nothing to add.
     pub fn read(
         &self,
         name: &str,
         path: &str,
+        base: &Path,
         settings: toml::Table,
         problems: &mut Vec<Problem>,
     ) -> Option<impl FnOnce(&mut Agent, Spec) -> Handle + Send + use<>> {
@@ -80,6 +82,6 @@ impl Catalogue {
             problems.push(Problem { key: format!("{path}.run"), what });
             return None;
         };
-        (entry.read)(path, settings, problems)
+        (entry.read)(path, base, settings, problems)
     }
 }

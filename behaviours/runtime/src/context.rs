@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 use types::{Announcement, BehaviourReport};
 
 use crate::{
-    Address, AgentId, Clock, Directory, Door, Handle, Interrupted, Message, Road, SendError,
-    Sending, Store, mailbox::Mailbox,
+    Address, AgentId, Clock, Delivery, Directory, Door, Handle, Interrupted, Message, Road,
+    SendError, Sending, Store, mailbox::Mailbox,
 };
 
 /// A behaviour's view of its agent.
@@ -84,7 +84,8 @@ impl Context {
         }
     }
 
-    /// Sends a message; waits while the road is busy. A duty is turned into whoever does it.
+    /// Sends a message; waits while the road is busy. A duty is turned into whoever does it; what an
+    /// agent says to itself takes no road.
     pub async fn send(&self, mut message: Message) -> Result<(), SendError> {
         message.from = Some(self.me().clone());
         if let Address::Duty(duty) = &message.to {
@@ -92,6 +93,15 @@ impl Context {
                 return Err(SendError::NobodyFor(Arc::clone(duty)));
             };
             message.to = agent.into();
+        }
+        if let Address::Agent(to) = &message.to
+            && to.bare() == self.me().bare()
+        {
+            let to = to.clone();
+            return match self.door.deliver(message) {
+                Delivery::Full => Err(SendError::Full(to)),
+                Delivery::Taken(_) | Delivery::Unwanted => Ok(()),
+            };
         }
         match self.road.send(message) {
             Sending::Done(result) => result,

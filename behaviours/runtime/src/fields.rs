@@ -1,6 +1,9 @@
 //! Reads settings so that every problem of a file is told at once.
 
-use std::fmt;
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use serde::de::DeserializeOwned;
 
@@ -36,6 +39,7 @@ impl fmt::Display for Problem {
 #[derive(Debug)]
 pub struct Fields<'a> {
     path: String,
+    base: PathBuf,
     table: toml::Table,
     problems: &'a mut Vec<Problem>,
 }
@@ -48,7 +52,8 @@ impl<'a> Fields<'a> {
         known: &[Setting],
         problems: &'a mut Vec<Problem>,
     ) -> Self {
-        let mut fields = Self { path: path.to_owned(), table, problems };
+        let base = PathBuf::new();
+        let mut fields = Self { path: path.to_owned(), base, table, problems };
         let strangers: Vec<String> = fields
             .table
             .keys()
@@ -70,6 +75,19 @@ impl<'a> Fields<'a> {
             }
         }
         fields
+    }
+
+    /// The same, where paths are relative to the folder `base`.
+    #[must_use]
+    pub fn in_folder(mut self, base: &Path) -> Self {
+        base.clone_into(&mut self.base);
+        self
+    }
+
+    /// Takes the path of a file.
+    pub fn file(&mut self, key: &str) -> Option<PathBuf> {
+        let path: PathBuf = self.take(key, "the path of a file")?;
+        Some(self.base.join(path))
     }
 
     /// Takes the value of `key` as a `T`; `right` says what would be right.

@@ -1,5 +1,6 @@
 use std::{
     ops::ControlFlow,
+    path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -84,7 +85,8 @@ async fn a_probe_finds_whoever_aggregates_and_tells_it() {
 
     let mut probing = agent("probe@test", &[]);
     let settings = toml::toml! { to = "duty:aggregate" what = "port 22 is open" };
-    let add = catalogue().read("tell", "behaviour[1]", settings, &mut Vec::new()).unwrap();
+    let add =
+        catalogue().read("tell", "behaviour[1]", Path::new(""), settings, &mut Vec::new()).unwrap();
     add(&mut probing, Spec::default());
     let road = hub.join(probing.door());
     let probing = probing.start(road);
@@ -231,7 +233,9 @@ async fn a_full_mailbox_holds_the_sender_up_and_then_says_so() {
 
 fn complaint(name: &str, settings: toml::Table) -> String {
     let mut problems: Vec<Problem> = Vec::new();
-    assert!(catalogue().read(name, "behaviour[1]", settings, &mut problems).is_none());
+    assert!(
+        catalogue().read(name, "behaviour[1]", Path::new(""), settings, &mut problems).is_none()
+    );
     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 

@@ -1,0 +1,295 @@
+//! Looks at something, judges what it saw, and keeps it for whoever aggregates.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use runtime::{Behaviour, Context, Failure, Fields, Setting, StoreError, states};
+use serde_json::Value;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::queue::{self, OUTBOX, Parcel};
+
+mod builtin;
+mod command;
+mod expect;
+mod observation;
+mod output;
+mod parse;
+mod perfdata;
+mod schedule;
+
+use builtin::Builtin;
+use command::Command;
+use expect::Expect;
+use observation::{Observation, Verdict};
+use parse::Parse;
+use schedule::Schedule;
+
+/// How long a check may take unless its file says otherwise.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// How much output is kept unless its file says otherwise; a message carries 128 KiB at most.
+const OUTPUT: usize = 32 * 1024;
+/// The most that can be asked for.
+const LARGEST_OUTPUT: usize = 96 * 1024;
+/// How long to wait when there is no room for a result.
+const NO_ROOM: Duration = Duration::from_secs(1);
+
+/// What can be set.
+pub const SETTINGS: &[Setting] = &[
+    Setting {
+        key: "command",
+        about: "program and arguments; no shell sees them",
+        example: "command = [\"ss\", \"-ltn\"]",
+        required: false,
+    },
+    Setting {
+        key: "check",
+        about: "a built-in check instead of a command: http, tcp or tls",
+        example: "check = { http = \"https://example.org\", status = 200 }",
+        required: false,
+    },
+    Setting {
+        key: "every",
+        about: "how often; without it, once",
+        example: "every = \"30s\"",
+        required: false,
+    },
+    Setting {
+        key: "at",
+        about: "when, once (RFC 3339)",
+        example: "at = \"2026-12-01T00:00:00Z\"",
+        required: false,
+    },
+    Setting {
+        key: "timeout",
+        about: "how long it may take; 30s unless said otherwise",
+        example: "timeout = \"10s\"",
+        required: false,
+    },
+    Setting {
+        key: "expect",
+        about: "what a pass looks like: exit, matches, contains, equals, json, perfdata",
+        example: "expect = { exit = 0, matches = \"LISTEN\" }",
+        required: false,
+    },
+    Setting {
+        key: "parse",
+        about: "how to read the output: raw, lines, json or nagios",
+        example: "parse = \"nagios\"",
+        required: false,
+    },
+    Setting {
+        key: "type",
+        about: "what kind of item it makes; `check` unless said otherwise",
+        example: "type = \"open-ports\"",
+        required: false,
+    },
+    Setting {
+        key: "max_output",
+        about: "bytes of output that are kept; 32768 unless said otherwise, 98304 at most",
+        example: "max_output = 65536",
+        required: false,
+    },
+];
+
+/// What one check does.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    subject: Subject,
+    schedule: Schedule,
+    timeout: Duration,
+    expect: Expect,
+    parse: Parse,
+    kind: String,
+    output: usize,
+}
+
+/// What is looked at.
+#[derive(Clone, Debug)]
+enum Subject {
+    Command(Command),
+    Builtin(Builtin),
+}
+
+impl Settings {
+    /// Reads the settings of one check and tells every problem.
+    pub fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let subject = match (fields.has("command"), fields.has("check")) {
+            (true, false) => Command::read(fields).map(Subject::Command),
+            (false, true) => Builtin::read(fields).map(Subject::Builtin),
+            (true, true) => {
+                fields.complain("check", "there is a `command` already; keep one of the two");
+                None
+            }
+            (false, false) => {
+                let example = "for example `command = [\"ss\", \"-ltn\"]`";
+                fields.complain("command", format!("missing, and no `check` either; {example}"));
+                None
+            }
+        };
+        let schedule = Schedule::read(fields);
+        let timeout = positive(fields, "timeout").unwrap_or(TIMEOUT);
+        let expect = Expect::read(fields).unwrap_or_default();
+        let parse = Parse::read(fields).unwrap_or_default();
+        let kind = fields.take("type", "text such as \"open-ports\"");
+        let output = fields.take("max_output", "a number of bytes").unwrap_or(OUTPUT);
+        if output > LARGEST_OUTPUT {
+            let what = format!("`{output}` is more than a message carries: {LARGEST_OUTPUT}");
+            fields.complain("max_output", what);
+        }
+        let kind = kind.unwrap_or_else(|| "check".to_owned());
+        Some(Self { subject: subject?, schedule, timeout, expect, parse, kind, output })
+    }
+}
+
+/// A duration that is more than nothing.
+fn positive(fields: &mut Fields<'_>, key: &str) -> Option<Duration> {
+    fields.parse(key, "a time longer than nothing, such as \"30s\"", |text| {
+        humantime::parse_duration(text).ok().filter(|it| !it.is_zero())
+    })
+}
+
+states! {
+    /// Where a check is.
+    pub enum State {
+        /// Waits until it is due.
+        Waiting => [Looking],
+        /// Runs the command, or looks itself.
+        Looking => [Judging],
+        /// Compares what it saw with what was expected.
+        Judging => [Keeping],
+        /// Writes the result to disk; it is not lost from here on.
+        Keeping => [Waiting, NoRoom, Done],
+        /// The disk queue is full; waits until results have left.
+        NoRoom => [Keeping],
+        /// Was to run once, and has.
+        Done => [],
+    }
+}
+
+/// A check at work.
+#[derive(Debug)]
+pub struct Check {
+    settings: Settings,
+    /// When the next round is due; none before the first.
+    due: Option<Instant>,
+    seen: Option<Observation>,
+    made: Option<(Uuid, Value)>,
+}
+
+impl From<Settings> for Check {
+    fn from(settings: Settings) -> Self {
+        Self { settings, due: None, seen: None, made: None }
+    }
+}
+
+impl Behaviour for Check {
+    type State = State;
+    const NAME: &'static str = "check";
+
+    async fn step(&mut self, state: State, ctx: &mut Context) -> Result<State, Failure> {
+        Ok(match state {
+            State::Waiting => {
+                let due = self.settings.schedule.next(self.due, ctx.clock());
+                self.due = Some(due);
+                ctx.until_stopped(tokio::time::sleep_until(due)).await?;
+                State::Looking
+            }
+            State::Looking => {
+                self.seen = Some(ctx.until_stopped(self.look()).await?);
+                State::Judging
+            }
+            State::Judging => {
+                if let Some(seen) = self.seen.take() {
+                    let (reading, verdict) = self.judge(&seen);
+                    let id = Uuid::new_v4();
+                    self.made = Some((id, self.item(ctx, id, &seen, reading, &verdict)?));
+                }
+                State::Keeping
+            }
+            State::Keeping => self.keep(ctx).await?,
+            State::NoRoom => {
+                ctx.sleep(NO_ROOM).await?;
+                State::Keeping
+            }
+            State::Done => State::Done,
+        })
+    }
+}
+
+impl Check {
+    async fn look(&self) -> Observation {
+        let Settings { subject, timeout, output, .. } = &self.settings;
+        match subject {
+            Subject::Command(command) => command.run(*timeout, *output).await,
+            Subject::Builtin(builtin) => builtin.look(*timeout, *output).await,
+        }
+    }
+
+    /// Reads the output, and compares it with what is expected.
+    fn judge(&self, seen: &Observation) -> (Option<Value>, Verdict) {
+        if let Some(trouble) = &seen.trouble {
+            return (None, Verdict::Error(vec![trouble.clone()]));
+        }
+        match self.settings.parse.apply(seen) {
+            Ok(reading) => {
+                let verdict = self.settings.expect.judge(seen, reading.as_ref());
+                (reading, verdict)
+            }
+            Err(trouble) => (None, Verdict::Error(vec![trouble])),
+        }
+    }
+
+    fn item(
+        &self,
+        ctx: &Context,
+        id: Uuid,
+        seen: &Observation,
+        reading: Option<Value>,
+        verdict: &Verdict,
+    ) -> Result<Value, serde_json::Error> {
+        let mut more = seen.facts();
+        more.insert("verdict".to_owned(), verdict.name().into());
+        if !verdict.reasons().is_empty() {
+            more.insert("reasons".to_owned(), verdict.reasons().into());
+        }
+        more.insert("summary".to_owned(), verdict.summary(seen).into());
+        if let Some(reading) = reading {
+            more.insert("parsed".to_owned(), reading);
+        }
+        let subject = match &self.settings.subject {
+            Subject::Command(command) => ("command", command.to_value()),
+            Subject::Builtin(builtin) => ("check", builtin.to_value()),
+        };
+        more.insert(subject.0.to_owned(), subject.1);
+        let item = types::Item {
+            version: "1".to_owned(),
+            format: self.settings.parse.name().to_owned(),
+            meta: types::Meta {
+                uuid: id,
+                ts: ctx.clock().now_ms().div_euclid(1000),
+                kind: self.settings.kind.clone(),
+                source: Some(ctx.me().bare().to_owned()),
+                more: serde_json::Map::new(),
+            },
+            payload: types::Payload { raw: seen.base64(), more },
+            more: serde_json::Map::new(),
+        };
+        serde_json::to_value(item)
+    }
+
+    async fn keep(&mut self, ctx: &Context) -> Result<State, Failure> {
+        if let Some((id, item)) = &self.made {
+            let change = queue::push(OUTBOX, id.to_string(), &Parcel::Item(item.clone()))?;
+            match ctx.store().commit(vec![change]).await {
+                Err(StoreError::Full { .. }) => return Ok(State::NoRoom),
+                kept => kept?,
+            }
+            self.made = None;
+        }
+        Ok(if self.settings.schedule.is_over() { State::Done } else { State::Waiting })
+    }
+}
+
+/// What a built-in check or a parser found, by name.
+type Facts = BTreeMap<String, Value>;

@@ -1,0 +1,343 @@
+//! Brings what was collected to the API, in order, until it has it.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use runtime::{
+    Behaviour, Chain, Change, Context, Failure, Fields, Kept, Setting, Template, states,
+};
+use serde::Deserialize;
+use serde_json::Value;
+use types::{Content, Presence, Proof, Report};
+
+use crate::{
+    patience::Patience,
+    queue::{self, FORWARD, Parcel, REFUSED},
+    secret::Secret,
+};
+
+/// Entries in one request, at most.
+const BATCH: usize = 1000;
+/// Bytes in one request, as far as more than one entry is in it.
+const BATCH_BYTES: usize = 4 << 20;
+/// How long one request may take.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest rest after a failure.
+const LONGEST: Duration = Duration::from_secs(5);
+/// Agents whose last report is held until it is delivered.
+const REPORTS: usize = 10_000;
+
+/// What can be set.
+pub const SETTINGS: &[Setting] = &[
+    Setting {
+        key: "api",
+        about: "where the API is",
+        example: "api = \"http://127.0.0.1:8000\"",
+        required: true,
+    },
+    Setting {
+        key: "token_file",
+        about: "file that holds a token of role `agent`",
+        example: "token_file = \"secrets/aggregator.token\"",
+        required: true,
+    },
+];
+
+/// Where the API is, and who we are to it.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    api: reqwest::Url,
+    token: Secret,
+    http: reqwest::Client,
+}
+
+impl Settings {
+    /// Reads where the API is, and the token.
+    pub fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let api = fields.parse("api", "a URL such as \"http://127.0.0.1:8000\"", |text| {
+            let url = reqwest::Url::parse(text).ok()?;
+            (matches!(url.scheme(), "http" | "https") && !url.cannot_be_a_base()).then_some(url)
+        });
+        let path = fields.file("token_file")?;
+        let token = match Secret::read(&path) {
+            Ok(token) => token,
+            Err(error) => {
+                let what = format!("cannot read `{}`: {error}", path.display());
+                fields.complain("token_file", what);
+                return None;
+            }
+        };
+        let http = reqwest::Client::builder()
+            .timeout(TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .build();
+        match http {
+            Ok(http) => Some(Self { api: api?, token, http }),
+            Err(error) => {
+                fields.complain("api", format!("no HTTP client: {}", Chain(&error)));
+                None
+            }
+        }
+    }
+}
+
+/// Which messages it wants: what agents say of themselves.
+pub fn template() -> Template {
+    Template::ontology(Report::ONTOLOGY)
+}
+
+states! {
+    /// Where a forwarder is.
+    pub enum State {
+        /// Waits for something to bring.
+        Waiting => [Posting],
+        /// Brings it to the API.
+        Posting => [Settling, Waiting, Resting],
+        /// Forgets what the API has now.
+        Settling => [Posting],
+        /// The API does not answer as it should; tries again soon.
+        Resting => [Posting],
+    }
+}
+
+/// A forwarder at work.
+#[derive(Debug)]
+pub struct Forward {
+    settings: Settings,
+    patience: Patience,
+    rest: Duration,
+    /// The last report of each agent that was not delivered yet.
+    reports: BTreeMap<String, Report>,
+    done: Vec<Change>,
+}
+
+impl From<Settings> for Forward {
+    fn from(settings: Settings) -> Self {
+        Self {
+            settings,
+            patience: Patience::new(LONGEST),
+            rest: Duration::ZERO,
+            reports: BTreeMap::new(),
+            done: Vec::new(),
+        }
+    }
+}
+
+impl Behaviour for Forward {
+    type State = State;
+    const NAME: &'static str = "forward";
+
+    async fn step(&mut self, state: State, ctx: &mut Context) -> Result<State, Failure> {
+        Ok(match state {
+            State::Waiting => {
+                self.wait(ctx).await?;
+                State::Posting
+            }
+            State::Posting => self.post(ctx).await?,
+            State::Settling => {
+                ctx.store().commit(std::mem::take(&mut self.done)).await?;
+                State::Posting
+            }
+            State::Resting => {
+                ctx.sleep(self.rest).await?;
+                State::Posting
+            }
+        })
+    }
+}
+
+/// What became of a request.
+enum Outcome {
+    /// The API has it, but for these, which it will never take.
+    Settled(Vec<(usize, String)>),
+    /// It may work later.
+    Later(Option<Duration>, String),
+}
+
+impl Forward {
+    /// Waits for an entry or a report.
+    async fn wait(&mut self, ctx: &mut Context) -> Result<(), Failure> {
+        let mut commits = ctx.store().watch();
+        loop {
+            commits.mark_unchanged();
+            if ctx.store().count(FORWARD)? > 0 {
+                return Ok(());
+            }
+            tokio::select! {
+                message = ctx.receive() => {
+                    self.note(&*message?);
+                    return Ok(());
+                }
+                changed = commits.changed() => if changed.is_err() {
+                    return Err(Failure::Interrupted);
+                }
+            }
+        }
+    }
+
+    /// Holds the newest report of each agent; a diagram that the newer one leaves out is kept.
+    fn note(&mut self, message: &runtime::Message) {
+        let Ok(mut report) = message.read::<Report>() else { return };
+        let sender = message.from.as_ref().map(runtime::AgentId::bare).unwrap_or_default();
+        if report.jid != sender {
+            tracing::warn!(message.from = sender, report.jid, "a report on somebody else");
+            return;
+        }
+        if let Some(known) = self.reports.get(&report.jid) {
+            for behaviour in &mut report.behaviours {
+                let old = known.behaviours.iter().find(|it| it.name == behaviour.name);
+                if behaviour.diagram.is_none() {
+                    behaviour.diagram = old.and_then(|it| it.diagram.clone());
+                }
+            }
+        } else if self.reports.len() >= REPORTS {
+            return;
+        }
+        self.reports.insert(report.jid.clone(), report);
+    }
+
+    async fn post(&mut self, ctx: &mut Context) -> Result<State, Failure> {
+        while let Some(message) = ctx.try_receive() {
+            self.note(&message);
+        }
+        let entries = ctx.store().read(FORWARD, 0, BATCH, BATCH_BYTES)?;
+        let (load, entries) = Load::first(entries);
+        let outcome = match load {
+            Some(load) => ctx.until_stopped(self.deliver(&load)).await?,
+            None => match ctx.until_stopped(self.deliver_reports()).await? {
+                Outcome::Settled(_) => return Ok(State::Waiting),
+                later @ Outcome::Later(..) => later,
+            },
+        };
+        match outcome {
+            Outcome::Settled(refused) => {
+                self.patience.restore();
+                self.done = settle(&entries, &refused);
+                Ok(State::Settling)
+            }
+            Outcome::Later(after, why) => {
+                self.rest = self.patience.lose().max(after.unwrap_or_default());
+                if self.patience.is_first() {
+                    tracing::warn!(why, "the API does not take results now; they wait");
+                }
+                Ok(State::Resting)
+            }
+        }
+    }
+
+    async fn deliver(&self, load: &Load) -> Outcome {
+        match load {
+            Load::Items(items) => self.send("api/v1/items", items, items.len()).await,
+            Load::Presences(presences) => self.send("api/v1/presence", presences, 1).await,
+            Load::Proof(proof) => self.send("api/v1/proofs", proof, 1).await,
+            Load::Unreadable => Outcome::Settled(vec![(0, "it cannot be read".to_owned())]),
+        }
+    }
+
+    /// Reports are worth nothing once they are old: what is refused is forgotten.
+    async fn deliver_reports(&mut self) -> Outcome {
+        while let Some((jid, report)) = self.reports.pop_first() {
+            let path = format!("api/v1/agents/{jid}/report");
+            if let Outcome::Later(after, why) = self.send(&path, &report, 1).await {
+                self.reports.entry(jid).or_insert(report);
+                return Outcome::Later(after, why);
+            }
+        }
+        Outcome::Settled(Vec::new())
+    }
+
+    async fn send(&self, path: &str, body: &impl serde::Serialize, count: usize) -> Outcome {
+        let later = |why: String| Outcome::Later(None, why);
+        let Ok(url) = self.settings.api.join(path) else {
+            return later(format!("`{path}` is no path"));
+        };
+        let request =
+            self.settings.http.post(url).bearer_auth(self.settings.token.reveal()).json(body);
+        let answer = match request.send().await {
+            Ok(answer) => answer,
+            Err(error) => return later(Chain(&error.without_url()).to_string()),
+        };
+        let (status, after) = (answer.status(), retry_after(answer.headers()));
+        let said = answer.text().await.unwrap_or_default();
+        match status.as_u16() {
+            200..=299 => Outcome::Settled(refusals(&said)),
+            // These say something of the body, and it will not get better.
+            400 | 409 | 413 | 415 | 422 => {
+                let why = format!("{status}: {}", said.chars().take(500).collect::<String>());
+                Outcome::Settled((0..count).map(|at| (at, why.clone())).collect())
+            }
+            // Unauthorised, over a limit, broken: the operator or time will mend it.
+            _ => Outcome::Later(after, format!("it answers {status}")),
+        }
+    }
+}
+
+/// What one request carries: entries of one kind.
+enum Load {
+    Items(Vec<Value>),
+    Presences(Vec<Presence>),
+    Proof(Proof),
+    Unreadable,
+}
+
+impl Load {
+    /// The first entries that go together.
+    fn first(entries: Vec<Kept>) -> (Option<Self>, Vec<Kept>) {
+        let mut load = None;
+        let mut together = Vec::new();
+        for entry in entries {
+            let parcel = serde_json::from_slice::<Parcel>(&entry.value).ok();
+            match (&mut load, parcel) {
+                (None, Some(Parcel::Item(item))) => load = Some(Self::Items(vec![item])),
+                (None, Some(Parcel::Presence(it))) => load = Some(Self::Presences(vec![it])),
+                (None, Some(Parcel::Proof(proof))) => load = Some(Self::Proof(proof)),
+                (None, None) => load = Some(Self::Unreadable),
+                (Some(Self::Items(items)), Some(Parcel::Item(item))) => items.push(item),
+                (Some(Self::Presences(all)), Some(Parcel::Presence(it))) => all.push(it),
+                _ => break,
+            }
+            together.push(entry);
+        }
+        (load, together)
+    }
+}
+
+/// Forgets what was taken and keeps aside what was refused.
+fn settle(entries: &[Kept], refused: &[(usize, String)]) -> Vec<Change> {
+    let mut changes = queue::drop_all(FORWARD, entries);
+    for (at, why) in refused {
+        if let Some(entry) = entries.get(*at) {
+            tracing::warn!(entry.key, why, "the API refused this for good");
+            let (key, value) = (entry.key.clone(), entry.value.clone());
+            changes.push(Change::Push { queue: REFUSED, key, value });
+        }
+    }
+    changes
+}
+
+/// The results that an answer tells of one by one.
+#[derive(Deserialize)]
+struct Results {
+    #[serde(default)]
+    results: Vec<OneResult>,
+}
+
+#[derive(Deserialize)]
+struct OneResult {
+    state: String,
+    #[serde(default)]
+    detail: String,
+}
+
+fn refusals(said: &str) -> Vec<(usize, String)> {
+    let results = serde_json::from_str::<Results>(said).map(|it| it.results).unwrap_or_default();
+    let refused = results.into_iter().enumerate();
+    refused
+        .filter(|(_, it)| matches!(it.state.as_str(), "refused" | "conflict"))
+        .map(|(at, it)| (at, format!("{}: {}", it.state, it.detail)))
+        .collect()
+}
+
+fn retry_after(headers: &reqwest::header::HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(reqwest::header::RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}

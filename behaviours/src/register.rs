@@ -1,0 +1,228 @@
+//! Keeps the directory: tells who asks who does what, and has every coming and going kept.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use runtime::{
+    AgentId, Behaviour, Change, Context, Directory, Failure, Fields, Message, Performative,
+    Setting, Template, states,
+};
+use tokio::{
+    sync::broadcast::{self, error::RecvError},
+    time::Instant,
+};
+use types::{Content, Presence, Roll, RollCall, Show};
+
+use crate::{
+    queue::{self, OUTBOX, Parcel},
+    report::presence_key,
+};
+
+/// How long members have to show up after a start before they count as gone.
+const GRACE: Duration = Duration::from_secs(10);
+/// Who may ask to be kept informed, at most.
+const SUBSCRIBERS: usize = 100_000;
+
+/// What can be set.
+pub const SETTINGS: &[Setting] = &[Setting {
+    key: "members",
+    about: "who belongs here, by JID",
+    example: "members = [\"probe1@vedette.local\"]",
+    required: false,
+}];
+
+/// Who belongs here.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    members: Vec<String>,
+}
+
+impl Settings {
+    /// Reads who belongs here.
+    pub fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let members = fields.take("members", "a list of JIDs").unwrap_or_default();
+        Some(Self { members })
+    }
+}
+
+/// Which messages it wants: questions who is there.
+pub fn template() -> Template {
+    Template::ontology(RollCall::ONTOLOGY)
+}
+
+states! {
+    /// Where a registrar is.
+    pub enum State {
+        /// Takes note of itself and who is there already.
+        Starting => [Watching],
+        /// Waits for questions, and for somebody to come or go.
+        Watching => [Answering, Noting, Calling],
+        /// Answers a question.
+        Answering => [Watching],
+        /// Has a coming or going kept, and tells who wanted to know.
+        Noting => [Watching],
+        /// Counts as gone who did not show up after the start.
+        Calling => [Watching],
+    }
+}
+
+/// A registrar at work.
+#[derive(Debug)]
+pub struct Register {
+    settings: Settings,
+    moves: Option<broadcast::Receiver<Presence>>,
+    subscribers: BTreeMap<AgentId, RollCall>,
+    question: Option<std::sync::Arc<Message>>,
+    news: Vec<Presence>,
+    /// When the members are called, once.
+    call: Option<Instant>,
+}
+
+impl From<Settings> for Register {
+    fn from(settings: Settings) -> Self {
+        Self {
+            settings,
+            moves: None,
+            subscribers: BTreeMap::new(),
+            question: None,
+            news: Vec::new(),
+            call: None,
+        }
+    }
+}
+
+impl Behaviour for Register {
+    type State = State;
+    const NAME: &'static str = "register";
+
+    async fn step(&mut self, state: State, ctx: &mut Context) -> Result<State, Failure> {
+        match state {
+            State::Starting => {
+                self.moves = Some(ctx.directory().moves());
+                self.call = Some(Instant::now() + GRACE);
+                let me = presence(ctx, ctx.me().bare(), Show::Available);
+                ctx.directory().note(me);
+                Ok(State::Watching)
+            }
+            State::Watching => self.watch(ctx).await,
+            State::Answering => {
+                if let Some(question) = self.question.take() {
+                    self.answer(ctx, &question).await?;
+                }
+                Ok(State::Watching)
+            }
+            State::Noting => {
+                let news = std::mem::take(&mut self.news);
+                self.keep(ctx, &news).await?;
+                self.tell(ctx, &news).await?;
+                Ok(State::Watching)
+            }
+            State::Calling => {
+                self.call = None;
+                self.count_as_gone(ctx);
+                Ok(State::Watching)
+            }
+        }
+    }
+}
+
+impl Register {
+    async fn watch(&mut self, ctx: &mut Context) -> Result<State, Failure> {
+        let Some(moves) = &mut self.moves else { return Err(Failure::Interrupted) };
+        let call = self.call;
+        let calling = async {
+            match call {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            question = ctx.receive() => {
+                self.question = Some(question?);
+                Ok(State::Answering)
+            }
+            news = moves.recv() => {
+                self.news = match news {
+                    Ok(presence) => vec![presence],
+                    // Too much at once: what everybody is now says it all.
+                    Err(RecvError::Lagged(_)) => ctx.directory().members(),
+                    Err(RecvError::Closed) => return Err(Failure::Interrupted),
+                };
+                while self.news.len() < 1000 && let Ok(presence) = moves.try_recv() {
+                    self.news.push(presence);
+                }
+                Ok(State::Noting)
+            }
+            () = calling => Ok(State::Calling),
+        }
+    }
+
+    async fn answer(&mut self, ctx: &Context, question: &Message) -> Result<(), Failure> {
+        let (Some(from), Ok(call)) = (question.from.clone(), question.read::<RollCall>()) else {
+            return Ok(());
+        };
+        let able = |it: &Presence| does(it, &call);
+        let members = ctx.directory().members().into_iter().filter(able).collect();
+        if question.performative == Some(Performative::Subscribe)
+            && self.subscribers.len() < SUBSCRIBERS
+        {
+            self.subscribers.insert(from.to_bare(), call.clone());
+        }
+        if let Some(answer) = question.reply_with(Performative::Inform, &Roll { members })? {
+            self.send(ctx, answer).await?;
+        }
+        Ok(())
+    }
+
+    async fn keep(&self, ctx: &Context, news: &[Presence]) -> Result<(), Failure> {
+        let changes: Result<Vec<Change>, _> = news
+            .iter()
+            .map(|it| queue::push(OUTBOX, presence_key(it), &Parcel::Presence(it.clone())))
+            .collect();
+        Ok(ctx.store().commit(changes?).await?)
+    }
+
+    async fn tell(&mut self, ctx: &Context, news: &[Presence]) -> Result<(), Failure> {
+        for presence in news {
+            let account = AgentId::from(presence.jid.as_str());
+            if presence.show == Show::Unavailable {
+                self.subscribers.remove(&account);
+            }
+            for (subscriber, call) in &self.subscribers {
+                if *subscriber != account && does(presence, call) {
+                    let inform = Message::new(Performative::Inform, subscriber.clone(), presence)?;
+                    self.send(ctx, inform).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn send(&self, ctx: &Context, message: Message) -> Result<(), Failure> {
+        // Who misses it asks again when it comes back.
+        if let Err(error) = ctx.until_stopped(ctx.send(message)).await? {
+            tracing::debug!(%error, "a word on who is there could not be sent");
+        }
+        Ok(())
+    }
+
+    fn count_as_gone(&self, ctx: &Context) {
+        let directory: &Directory = ctx.directory();
+        for member in &self.settings.members {
+            if directory.get(&member.as_str().into()).is_none() {
+                directory.note(presence(ctx, member, Show::Unavailable));
+            }
+        }
+    }
+}
+
+fn does(presence: &Presence, call: &RollCall) -> bool {
+    presence.announcement.duties.iter().any(|duty| call.duties.contains(duty))
+}
+
+/// What is noted of somebody on our own word.
+fn presence(ctx: &Context, jid: &str, show: Show) -> Presence {
+    let me = ctx.me().bare() == jid;
+    let announcement = if me { ctx.announcement().clone() } else { types::Announcement::default() };
+    let since_ms = ctx.clock().now_ms();
+    Presence { jid: jid.to_owned(), show, status: None, priority: 1, since_ms, announcement }
+}

@@ -1,0 +1,217 @@
+//! Hands results over to whoever aggregates, until they are confirmed.
+
+use std::time::Duration;
+
+use runtime::{
+    Address, Behaviour, Change, Context, Failure, Kept, Message, Performative, SendError, Slot,
+    Template, states,
+};
+use serde_json::Value;
+use tokio::time::Instant;
+use types::{Content, Items, Presence, Presences, Receipt};
+use uuid::Uuid;
+
+use crate::{
+    patience::Patience,
+    queue::{self, OUTBOX, Parcel},
+};
+
+/// Results in one message, at most.
+const BATCH: usize = 500;
+/// Bytes of results in one message, as far as more than one is in it.
+const BATCH_BYTES: usize = 64 * 1024;
+/// How long a confirmation may take before everything is said again.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The longest rest while nobody is there.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// To whom.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// An agent, or a duty.
+    pub to: Address,
+}
+
+/// Which messages it wants: confirmations.
+pub fn template() -> Template {
+    Template::ontology(Receipt::ONTOLOGY)
+}
+
+states! {
+    /// Where a report is.
+    pub enum State {
+        /// There is nothing to report.
+        Waiting => [Telling],
+        /// Sends what is kept.
+        Telling => [Awaiting, Resting, Waiting],
+        /// Waits until the receiver says that it keeps it now.
+        Awaiting => [Waiting, Telling, Awaiting],
+        /// Nobody is there to tell; tries again soon, or when somebody comes.
+        Resting => [Telling],
+    }
+}
+
+/// A reporter at work.
+#[derive(Debug)]
+pub struct Report {
+    settings: Settings,
+    patience: Patience,
+    told: Vec<Kept>,
+    conversation: String,
+    deadline: Instant,
+}
+
+impl From<Settings> for Report {
+    fn from(settings: Settings) -> Self {
+        Self {
+            settings,
+            patience: Patience::new(LONGEST),
+            told: Vec::new(),
+            conversation: String::new(),
+            deadline: Instant::now(),
+        }
+    }
+}
+
+impl Behaviour for Report {
+    type State = State;
+    const NAME: &'static str = "report";
+
+    async fn step(&mut self, state: State, ctx: &mut Context) -> Result<State, Failure> {
+        Ok(match state {
+            State::Waiting => {
+                queue::wait_for(ctx, OUTBOX).await?;
+                State::Telling
+            }
+            State::Telling => self.tell(ctx).await?,
+            State::Awaiting => self.await_receipt(ctx).await?,
+            State::Resting => {
+                let rest = self.patience.lose();
+                let mut members = ctx.directory().watch();
+                members.mark_unchanged();
+                let news = tokio::time::timeout(rest, members.changed());
+                // Whether somebody came or time has passed, the next thing to do is the same.
+                drop(ctx.until_stopped(news).await?);
+                State::Telling
+            }
+        })
+    }
+}
+
+impl Report {
+    async fn tell(&mut self, ctx: &Context) -> Result<State, Failure> {
+        let kept = ctx.store().read(OUTBOX, 0, BATCH, BATCH_BYTES)?;
+        let mut same = Same::default();
+        self.told.clear();
+        for entry in kept {
+            let Ok(parcel) = serde_json::from_slice::<Parcel>(&entry.value) else {
+                // It was written by a version that knew more than this one: kept aside.
+                tracing::warn!(entry.key, "an entry of the outbox cannot be read");
+                set_aside(ctx, &entry).await?;
+                continue;
+            };
+            if !same.takes(parcel) {
+                break;
+            }
+            self.told.push(entry);
+        }
+        if self.told.is_empty() {
+            return Ok(State::Waiting);
+        }
+        self.conversation = Uuid::new_v4().to_string();
+        let message = same
+            .message(&self.settings.to)?
+            .with(Slot::ConversationId, self.conversation.as_str())
+            .with(Slot::ReplyWith, self.conversation.as_str());
+        match ctx.until_stopped(ctx.send(message)).await? {
+            Ok(()) => {
+                self.deadline = Instant::now() + PATIENCE;
+                Ok(State::Awaiting)
+            }
+            Err(SendError::TooLarge { .. }) if self.told.len() == 1 => {
+                tracing::warn!("a result is larger than a message; it is set aside");
+                for entry in &self.told {
+                    set_aside(ctx, entry).await?;
+                }
+                Ok(State::Waiting)
+            }
+            Err(error) => {
+                tracing::debug!(%error, "nobody to report to");
+                Ok(State::Resting)
+            }
+        }
+    }
+
+    async fn await_receipt(&mut self, ctx: &mut Context) -> Result<State, Failure> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let Some(message) = ctx.receive_within(left).await? else {
+            // Said again: who receives it twice knows it by its key.
+            return Ok(State::Telling);
+        };
+        let ours = message.slot(&Slot::InReplyTo) == Some(&self.conversation);
+        let (true, Ok(receipt)) = (ours, message.read::<Receipt>()) else {
+            // A confirmation of something older.
+            return Ok(State::Awaiting);
+        };
+        let stored = self.told.iter().filter(|it| receipt.stored.contains(&it.key));
+        let mut changes = queue::drop_all(OUTBOX, stored);
+        for (key, why) in &receipt.refused {
+            if let Some(entry) = self.told.iter().find(|it| it.key == *key) {
+                tracing::warn!(item.id = key, why, "a result was refused");
+                changes.extend(aside(entry));
+            }
+        }
+        if changes.is_empty() {
+            return Ok(State::Telling);
+        }
+        ctx.store().commit(changes).await?;
+        self.patience.restore();
+        Ok(State::Waiting)
+    }
+}
+
+/// Moves an entry to where it is looked at by a person.
+async fn set_aside(ctx: &Context, entry: &Kept) -> Result<(), runtime::StoreError> {
+    ctx.store().commit(aside(entry).into()).await
+}
+
+fn aside(entry: &Kept) -> [Change; 2] {
+    let (key, value) = (entry.key.clone(), entry.value.clone());
+    [
+        Change::Push { queue: queue::REFUSED, key, value },
+        Change::Drop { queue: OUTBOX, number: entry.number },
+    ]
+}
+
+/// Results of one kind, for one message.
+#[derive(Debug, Default)]
+struct Same {
+    items: Vec<Value>,
+    presences: Vec<Presence>,
+}
+
+impl Same {
+    /// Takes another one, if it is of the kind of those before.
+    fn takes(&mut self, parcel: Parcel) -> bool {
+        match parcel {
+            Parcel::Item(item) if self.presences.is_empty() => self.items.push(item),
+            Parcel::Presence(presence) if self.items.is_empty() => self.presences.push(presence),
+            Parcel::Item(_) | Parcel::Presence(_) | Parcel::Proof(_) => return false,
+        }
+        true
+    }
+
+    fn message(self, to: &Address) -> Result<Message, serde_json::Error> {
+        let inform = Performative::Inform;
+        if self.presences.is_empty() {
+            Message::new(inform, to.clone(), &Items(self.items))
+        } else {
+            Message::new(inform, to.clone(), &Presences(self.presences))
+        }
+    }
+}
+
+/// The key of a presence in a queue.
+pub(crate) fn presence_key(presence: &Presence) -> String {
+    format!("{}#{}", presence.jid, presence.since_ms)
+}
