@@ -1,1 +1,20 @@
-//! agents
+//! Who: a file becomes a running agent.
+//!
+//! A [`Config`] is what a file says, every mistake told at once; a [`Role`] says what an agent
+//! may run and what it runs by itself; a [`Running`] agent has its state on disk ([`DiskStore`])
+//! before it says a word.
+
+mod config;
+mod role;
+
+mod running;
+
+mod disk;
+
+pub use config::{Config, ConfigError};
+pub use disk::DiskStore;
+pub use registry::{ConnectError, LinkState, Secret, TlsError, prosody};
+pub use role::Role;
+pub use running::{Running, StartError};
+pub use runtime::{Catalogue, Chain, Clock, Entry, Problem, Setting, mermaid};
+pub use types::{Announcement, BehaviourReport, Diagram};

@@ -34,3 +34,4 @@ pub use account::{Account, Secret, Server};
 pub use connect::ConnectError;
 pub use road::{LinkState, XmppRoad};
 pub use tls::{Roots, TlsError};
+pub use tokio_xmpp::jid::BareJid;

@@ -165,10 +165,10 @@ pub(super) fn terminate(pid: u32) {
 
 fn signal(pid: u32, signal: Signal) {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-    if let Some(pid) = pid {
-        if let Err(error) = kill_process(pid, signal) {
-            debug!(%error, "a process is gone already");
-        }
+    if let Some(pid) = pid
+        && let Err(error) = kill_process(pid, signal)
+    {
+        debug!(%error, "a process is gone already");
     }
 }
 

@@ -1,0 +1,331 @@
+//! The file that describes an agent.
+
+use std::{
+    collections::BTreeMap,
+    fmt, fs, io,
+    path::{Path, PathBuf},
+};
+
+use registry::{Account, BareJid, Roots, Secret, Server};
+use runtime::{
+    Address, Agent, AgentId, Fields, Handle, Problem, Restart, Setting, Spec, Store, Supervision,
+};
+use types::Announcement;
+
+use crate::Role;
+
+/// Behaviours in one file, at most.
+const BEHAVIOURS: usize = 10_000;
+
+const SETTINGS: &[Setting] = &[
+    Setting {
+        key: "role",
+        about: "what it is for: probe, aggregator or registrar",
+        example: "role = \"probe\"",
+        required: true,
+    },
+    Setting {
+        key: "jid",
+        about: "its account",
+        example: "jid = \"probe1@vedette.local\"",
+        required: true,
+    },
+    Setting {
+        key: "password_file",
+        about: "the file that holds the password of its account",
+        example: "password_file = \"secrets/probe1\"",
+        required: true,
+    },
+    Setting {
+        key: "server",
+        about: "host and port of the XMPP server; without it, what the domain's SRV records say",
+        example: "server = \"127.0.0.1:5222\"",
+        required: false,
+    },
+    Setting {
+        key: "ca",
+        about: "PEM file of who vouches for the server; without it, the public authorities",
+        example: "ca = \"secrets/xmpp-ca.pem\"",
+        required: false,
+    },
+    Setting {
+        key: "reports_to",
+        about: "to whom it reports; `duty:aggregate` unless said otherwise",
+        example: "reports_to = \"duty:aggregate\"",
+        required: false,
+    },
+    Setting {
+        key: "registrar",
+        about: "who keeps the directory; `registry` at its own domain unless said otherwise",
+        example: "registrar = \"registry@vedette.local\"",
+        required: false,
+    },
+    Setting {
+        key: "contacts",
+        about: "who else may see its presence",
+        example: "contacts = [\"operator@vedette.local\"]",
+        required: false,
+    },
+    Setting {
+        key: "labels",
+        about: "what its operator calls it by",
+        example: "labels = { site = \"lux1\", net = \"dmz\" }",
+        required: false,
+    },
+    Setting {
+        key: "state",
+        about: "the folder of its state on disk; `state` beside the file unless said otherwise",
+        example: "state = \"/var/lib/vedette\"",
+        required: false,
+    },
+    Setting {
+        key: "behaviour",
+        about: "what it runs",
+        example: "[[behaviour]]\\nrun = \"check\"",
+        required: false,
+    },
+];
+
+/// Settings that every behaviour has.
+const COMMON: [&str; 3] = ["run", "name", "restart"];
+
+/// Why a file describes no agent.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// It cannot be read.
+    #[error("cannot read `{}`", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It is not TOML.
+    #[error("`{}` is not TOML", path.display())]
+    Syntax {
+        /// Which file.
+        path: PathBuf,
+        /// Where and why.
+        source: Box<toml::de::Error>,
+    },
+    /// It is wrong in these ways.
+    #[error("`{}`: {}", path.display(), told(problems))]
+    Problems {
+        /// Which file.
+        path: PathBuf,
+        /// All of them.
+        problems: Vec<Problem>,
+    },
+}
+
+fn told(problems: &[Problem]) -> String {
+    let count = if problems.len() == 1 { "1 problem" } else { "problems" };
+    let lines = problems.iter().map(|it| format!("\n  {it}"));
+    std::iter::once(count.to_owned()).chain(lines).collect()
+}
+
+type Add = Box<dyn FnOnce(&mut Agent, Spec) -> Handle + Send>;
+
+/// One agent, as its file describes it.
+pub struct Config {
+    /// What it is for.
+    pub role: Role,
+    /// Its account and the way to its server.
+    pub account: Account,
+    /// The folder of its state on disk.
+    pub state: PathBuf,
+    reports_to: Address,
+    labels: BTreeMap<String, String>,
+    behaviours: Vec<(String, Spec, Add)>,
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config").field("account", &self.account).finish_non_exhaustive()
+    }
+}
+
+impl Config {
+    /// Reads a file; nothing is connected. Every problem is told at once.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = fs::read_to_string(path)
+            .map_err(|source| ConfigError::File { path: path.to_owned(), source })?;
+        Self::parse(&text, path)
+    }
+
+    /// Reads the text of a file that is, or would be, at `path`.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let table: toml::Table = text.parse().map_err(|source| ConfigError::Syntax {
+            path: path.to_owned(),
+            source: Box::new(source),
+        })?;
+        let base = path.parent().unwrap_or(Path::new(""));
+        let mut problems = Vec::new();
+        let config = read(table, base, &mut problems);
+        match config {
+            Some(config) if problems.is_empty() => Ok(config),
+            _ => Err(ConfigError::Problems { path: path.to_owned(), problems }),
+        }
+    }
+
+    /// Makes the agent.
+    pub(crate) fn build(self, store: std::sync::Arc<dyn Store>) -> (Agent, Vec<Handle>, Account) {
+        let Self { role, account, reports_to, labels, behaviours, .. } = self;
+        let announcement = Announcement {
+            role: role.name().to_owned(),
+            duties: role.duties(),
+            labels,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        let mut agent = Agent::new(AgentId::from(account.jid.as_str()), announcement, store);
+        let has_heartbeat = behaviours.iter().any(|(run, ..)| run == "heartbeat");
+        let named = behaviours.into_iter().map(|(_, spec, add)| add(&mut agent, spec)).collect();
+        role.furnish(&mut agent, &reports_to, has_heartbeat);
+        (agent, named, account)
+    }
+}
+
+fn read(table: toml::Table, base: &Path, problems: &mut Vec<Problem>) -> Option<Config> {
+    let mut fields = Fields::new("", table, SETTINGS, problems).in_folder(base);
+    let roles = Role::ALL.map(Role::name).join(", ");
+    let role = fields.parse("role", &format!("a role; there are: {roles}"), |text| {
+        Role::ALL.into_iter().find(|it| it.name() == text)
+    });
+    let jid = fields.parse("jid", "an account such as \"probe1@vedette.local\"", account_of);
+    let password = password(&mut fields);
+    let server = fields.parse("server", "a host and port such as \"127.0.0.1:5222\"", address);
+    let roots = roots(&mut fields);
+    let reports_to: Option<String> = fields.take("reports_to", "a JID or \"duty:aggregate\"");
+    let registrar = fields.parse("registrar", "an account", |text| {
+        account_of(text).map(|it| AgentId::from(it.as_str()))
+    });
+    let contacts: Vec<String> = fields.take("contacts", "a list of JIDs").unwrap_or_default();
+    let labels = fields.take("labels", "a table of names and text").unwrap_or_default();
+    let state = fields.file("state").unwrap_or_else(|| base.join("state"));
+    let entries: Option<Vec<toml::Table>> = fields.take("behaviour", "a list of [[behaviour]]");
+    let entries = entries.unwrap_or_default();
+    if entries.len() > BEHAVIOURS {
+        fields.complain("behaviour", format!("more than {BEHAVIOURS} in one file"));
+        return None;
+    }
+    let behaviours = behaviours(role, entries, base, problems);
+    let jid = jid?;
+    let registry = || AgentId::from(format!("registry@{}", jid.domain()));
+    Some(Config {
+        role: role?,
+        account: Account {
+            password: password?,
+            server: server.map_or(Server::Srv, Server::At),
+            roots: roots?,
+            registrar: registrar.unwrap_or_else(registry),
+            contacts: contacts.into_iter().map(AgentId::from).collect(),
+            wants: vec!["aggregate".to_owned()],
+            jid,
+        },
+        state,
+        reports_to: reports_to.as_deref().unwrap_or("duty:aggregate").into(),
+        labels,
+        behaviours,
+    })
+}
+
+fn behaviours(
+    role: Option<Role>,
+    entries: Vec<toml::Table>,
+    base: &Path,
+    problems: &mut Vec<Problem>,
+) -> Vec<(String, Spec, Add)> {
+    let Some(role) = role else { return Vec::new() };
+    let catalogue = role.catalogue();
+    let mut behaviours: Vec<(String, Spec, Add)> = Vec::new();
+    let mut named = Vec::new();
+    for (nth, mut entry) in (1..).zip(entries) {
+        let path = format!("behaviour[{nth}]");
+        let common = entry.iter().filter(|(key, _)| COMMON.contains(&key.as_str()));
+        let common: toml::Table = common.map(|(key, it)| (key.clone(), it.clone())).collect();
+        entry.retain(|key, _| !COMMON.contains(&key));
+        let mut fields = Fields::new(&path, common, RUN, problems);
+        let run: Option<String> = fields.take("run", "the name of a behaviour");
+        let name: Option<String> = fields.take("name", "text");
+        let restart = fields.parse("restart", "one of never, on-failure, always", restart);
+        let Some(run) = run else { continue };
+        named.push(run.clone());
+        let add = catalogue.read(&run, &path, base, entry, problems);
+        if let Some(add) = add {
+            let mut spec = Role::spec(&run);
+            spec.name = name.unwrap_or_default();
+            spec.supervision = restart.map_or_else(Supervision::default, Supervision::from);
+            behaviours.push((run, spec, Box::new(add)));
+        }
+    }
+    for needed in role.needs() {
+        if !named.iter().any(|it| it == needed) {
+            let what = format!("a {} needs `run = \"{needed}\"` in a [[behaviour]]", role.name());
+            problems.push(Problem { key: "behaviour".to_owned(), what });
+        }
+    }
+    behaviours
+}
+
+const RUN: &[Setting] = &[
+    Setting { key: "run", about: "what to run", example: "run = \"check\"", required: true },
+    Setting { key: "name", about: "its name", example: "name = \"ports\"", required: false },
+    Setting {
+        key: "restart",
+        about: "when to start it again: never, on-failure, always",
+        example: "restart = \"on-failure\"",
+        required: false,
+    },
+];
+
+fn restart(text: &str) -> Option<Restart> {
+    match text {
+        "never" => Some(Restart::Never),
+        "on-failure" => Some(Restart::OnFailure),
+        "always" => Some(Restart::Always),
+        _ => None,
+    }
+}
+
+fn account_of(text: &str) -> Option<BareJid> {
+    if text.contains('/') || !text.contains('@') { None } else { text.parse().ok() }
+}
+
+fn address(text: &str) -> Option<String> {
+    let (host, port) = text.rsplit_once(':')?;
+    (!host.is_empty() && port.parse::<u16>().is_ok()).then(|| text.to_owned())
+}
+
+fn password(fields: &mut Fields<'_>) -> Option<Secret> {
+    let path = fields.file("password_file")?;
+    match fs::read_to_string(&path) {
+        Ok(text) => match text.lines().next().map(str::trim) {
+            Some(line) if !line.is_empty() => Some(line.into()),
+            _ => {
+                let what =
+                    format!("`{}` is empty; its first line should be the password", path.display());
+                fields.complain("password_file", what);
+                None
+            }
+        },
+        Err(error) => {
+            fields.complain("password_file", format!("cannot read `{}`: {error}", path.display()));
+            None
+        }
+    }
+}
+
+fn roots(fields: &mut Fields<'_>) -> Option<Roots> {
+    if !fields.has("ca") {
+        return Some(Roots::Public);
+    }
+    let roots = Roots::File(fields.file("ca")?);
+    match roots.config() {
+        Ok(_) => Some(roots),
+        Err(error) => {
+            fields.complain("ca", runtime::Chain(&error).to_string());
+            None
+        }
+    }
+}

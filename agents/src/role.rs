@@ -1,0 +1,119 @@
+//! Probe, aggregator, analyzer, mitigator, registrar: what each may run, and what it always runs.
+
+use behaviours::{anchor, check, collect, forward, heartbeat, register, report};
+use runtime::{Address, Agent, Catalogue, Spec};
+use serde::Deserialize;
+
+/// What an agent is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Looks, and tells what it sees.
+    Probe,
+    /// Gathers what probes tell, has it stamped, and hands it on.
+    Aggregator,
+    /// Keeps the directory.
+    Registrar,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 3] = [Self::Probe, Self::Aggregator, Self::Registrar];
+
+    /// Its name in files and on the dashboard.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Probe => "probe",
+            Self::Aggregator => "aggregator",
+            Self::Registrar => "registrar",
+        }
+    }
+
+    /// What others can ask it to do.
+    pub fn duties(self) -> Vec<String> {
+        let duty = match self {
+            Self::Probe => "check",
+            Self::Aggregator => "aggregate",
+            Self::Registrar => "register",
+        };
+        vec![duty.to_owned()]
+    }
+
+    /// The behaviours that its file may name.
+    pub fn catalogue(self) -> Catalogue {
+        let common = Catalogue::default().with(
+            "tells whoever aggregates what this agent is doing",
+            heartbeat::SETTINGS,
+            heartbeat::Settings::read,
+            heartbeat::Heartbeat::from,
+        );
+        match self {
+            Self::Probe => common.with(
+                "looks at something and keeps what it saw",
+                check::SETTINGS,
+                check::Settings::read,
+                check::Check::from,
+            ),
+            Self::Aggregator => common
+                .with(
+                    "has batches of items time-stamped",
+                    anchor::SETTINGS,
+                    anchor::Settings::read,
+                    anchor::Anchor::from,
+                )
+                .with(
+                    "brings what was collected to the API",
+                    forward::SETTINGS,
+                    forward::Settings::read,
+                    forward::Forward::from,
+                ),
+            Self::Registrar => common.with(
+                "keeps the directory of who is there and what for",
+                register::SETTINGS,
+                register::Settings::read,
+                register::Register::from,
+            ),
+        }
+    }
+
+    /// The behaviours that its file must name.
+    pub(crate) fn needs(self) -> &'static [&'static str] {
+        match self {
+            Self::Probe => &["check"],
+            Self::Aggregator => &["anchor", "forward"],
+            Self::Registrar => &["register"],
+        }
+    }
+
+    /// How a behaviour that a file names is run, when the file does not say.
+    pub(crate) fn spec(name: &str) -> Spec {
+        let (template, mailbox) = match name {
+            "forward" => (forward::template(), 1024),
+            "register" => (register::template(), 4096),
+            _ => return Spec::default(),
+        };
+        Spec { template, mailbox, ..Spec::default() }
+    }
+
+    /// Adds what every agent of this role runs, whatever its file names.
+    pub(crate) fn furnish(self, agent: &mut Agent, to: &Address, has_heartbeat: bool) {
+        if matches!(self, Self::Aggregator) {
+            let spec = Spec { template: collect::template(), mailbox: 4096, ..Spec::default() };
+            agent.add(spec, collect::Collect::default);
+        }
+        if matches!(self, Self::Probe | Self::Registrar) {
+            let spec = Spec { template: report::template(), ..Spec::default() };
+            let settings = report::Settings { to: to.clone() };
+            agent.add(spec, move || report::Report::from(settings.clone()));
+        }
+        if !has_heartbeat {
+            let to = match self {
+                // Whoever aggregates tells itself.
+                Self::Aggregator => agent.door().me().clone().into(),
+                Self::Probe | Self::Registrar => to.clone(),
+            };
+            let settings = heartbeat::Settings::to(to);
+            agent.add(Spec::default(), move || heartbeat::Heartbeat::from(settings.clone()));
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! An agent at work.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use registry::{LinkState, TlsError, XmppRoad};
+use runtime::{AgentHandle, Handle, Store, StoreError};
+use tokio::sync::watch;
+use types::{BehaviourReport, Exit, Phase};
+
+use crate::{Config, DiskStore};
+
+/// The queue of what was not confirmed yet.
+const OUTBOX: &str = "outbox";
+
+/// Why an agent does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Its state cannot be opened.
+    #[error("cannot open the state in `{}`", folder.display())]
+    State {
+        /// Which folder.
+        folder: PathBuf,
+        /// Why.
+        source: StoreError,
+    },
+    /// Its connection cannot be secured.
+    #[error("cannot connect `{jid}`")]
+    Tls {
+        /// Which agent.
+        jid: String,
+        /// Why.
+        source: TlsError,
+    },
+}
+
+/// A running agent.
+#[derive(Clone, Debug)]
+pub struct Running {
+    agent: AgentHandle,
+    road: XmppRoad,
+    store: Arc<dyn Store>,
+    named: Arc<[Handle]>,
+}
+
+impl Running {
+    /// Starts an agent with its own state on disk.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let folder = config.state.clone();
+        let disk = DiskStore::open(&folder)
+            .await
+            .map_err(|source| StartError::State { folder, source })?;
+        Self::start_on(config, &disk)
+    }
+
+    /// Starts an agent whose state shares a disk store with others.
+    pub fn start_on(config: Config, disk: &DiskStore) -> Result<Self, StartError> {
+        let store: Arc<dyn Store> = disk.of(config.account.jid.as_str());
+        let (agent, named, account) = config.build(Arc::clone(&store));
+        let jid = account.jid.to_string();
+        let road = XmppRoad::connect(account, agent.door().clone())
+            .map_err(|source| StartError::Tls { jid, source })?;
+        let agent = agent.start(Arc::new(road.clone()));
+        Ok(Self { agent, road, store, named: named.into() })
+    }
+
+    /// Its account.
+    pub fn jid(&self) -> &str {
+        self.agent.me().bare()
+    }
+
+    /// How its connection is; wakes when that changes.
+    pub fn link(&self) -> watch::Receiver<LinkState> {
+        self.road.state()
+    }
+
+    /// Where every behaviour is now.
+    pub fn reports(&self) -> Vec<BehaviourReport> {
+        self.agent.reports()
+    }
+
+    /// Waits until everything that its file names is over and every result has been confirmed.
+    /// Says how many ended otherwise than they should. An agent with periodic behaviours is
+    /// never over.
+    pub async fn finished(&self) -> usize {
+        let mut failed = 0;
+        for behaviour in self.named.iter() {
+            match behaviour.join().await {
+                Exit::Done | Exit::Stopped => {}
+                Exit::Killed | Exit::Failed(_) | Exit::Panicked(_) => failed += 1,
+            }
+        }
+        let mut commits = self.store.watch();
+        loop {
+            commits.mark_unchanged();
+            // What cannot be counted is not waited for.
+            if self.store.count(OUTBOX).unwrap_or(0) == 0 {
+                return failed;
+            }
+            if commits.changed().await.is_err() {
+                return failed;
+            }
+        }
+    }
+
+    /// Whether a behaviour of it has ended in a way that needs a person.
+    pub fn is_broken(&self) -> bool {
+        let broken = |it: &BehaviourReport| {
+            matches!(it.phase, Phase::Ended(Exit::Failed(_) | Exit::Panicked(_)))
+        };
+        self.reports().iter().any(broken)
+    }
+
+    /// Waits until it is connected, or will not be; no longer than `limit`.
+    pub async fn connected(&self, limit: Duration) -> LinkState {
+        let mut link = self.link();
+        let settled = |it: &LinkState| matches!(it, LinkState::Online | LinkState::Refused(_));
+        // When time is over, the state says what the trouble is.
+        drop(tokio::time::timeout(limit, link.wait_for(settled)).await);
+        link.borrow_and_update().clone()
+    }
+
+    /// Stops its behaviours, then takes leave. What was not confirmed stays on disk.
+    pub async fn stop(&self) {
+        self.agent.shutdown().await;
+    }
+}
