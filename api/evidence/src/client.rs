@@ -1,0 +1,113 @@
+//! Asks authorities over HTTP (RFC 3161 section 3.4), one after the other, until one has stamped.
+//!
+//! An answer counts only once it has been verified; one that does not hold is a failure like a
+//! lost connection, and the next authority is asked.
+
+mod error;
+mod exchange;
+mod turn;
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+pub use error::{ClientError, Failure, Reason, StampError};
+
+use crate::clock::system_time;
+use crate::digest::Digest;
+use crate::request::Request;
+use crate::trust::{Authority, Trust};
+use crate::verify::{Verified, accept};
+use turn::Turn;
+
+/// How far the clock of an authority may be off ours.
+const SKEW: Duration = Duration::from_mins(5);
+
+/// Where an authority is asked.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// What the operator calls it.
+    pub name: String,
+    /// `http` or `https`; the answer is signed either way.
+    pub url: String,
+    /// Who must have signed the answer.
+    pub authority: Authority,
+    /// The least time between two requests, as the authority's terms demand it.
+    pub min_interval: Duration,
+}
+
+/// Endpoints in the order in which they are asked.
+///
+/// Connections are kept; dropping a request in flight loses nothing but its answer.
+#[derive(Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    endpoints: Vec<(Endpoint, Turn)>,
+}
+
+/// A digest that has been stamped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// Name of the authority that did it.
+    pub authority: String,
+    /// How far its word carries.
+    pub trust: Trust,
+    /// The token, in DER.
+    pub token: Vec<u8>,
+    /// What the token says.
+    pub verified: Verified,
+}
+
+impl Client {
+    /// A client of these endpoints, the preferred one first.
+    pub fn new(endpoints: Vec<Endpoint>) -> Result<Self, ClientError> {
+        for endpoint in &endpoints {
+            exchange::check_url(endpoint)?;
+        }
+        let endpoints = endpoints.into_iter().map(|endpoint| (endpoint, Turn::default()));
+        Ok(Self { http: exchange::http()?, endpoints: endpoints.collect() })
+    }
+
+    /// A time stamp over `digest` from the first endpoint that gives one that holds.
+    pub async fn stamp(&self, digest: &Digest) -> Result<Stamp, StampError> {
+        let mut failures = Vec::new();
+        for (endpoint, turn) in &self.endpoints {
+            let asked = match turn.take(Instant::now(), endpoint.min_interval) {
+                Ok(()) => self.ask(endpoint, digest).await,
+                Err(wait) => Err(Reason::NotYet { wait }),
+            };
+            match asked {
+                Ok(stamp) => {
+                    turn.succeeded();
+                    return Ok(stamp);
+                }
+                Err(reason) => {
+                    if !matches!(reason, Reason::NotYet { .. }) {
+                        turn.failed(Instant::now(), reason.retry_after());
+                    }
+                    failures.push(Failure { endpoint: endpoint.name.clone(), reason });
+                }
+            }
+        }
+        let waits = self.endpoints.iter().map(|(_, turn)| turn.wait(Instant::now()));
+        Err(StampError { retry_after: waits.min().unwrap_or_default(), failures })
+    }
+
+    async fn ask(&self, endpoint: &Endpoint, digest: &Digest) -> Result<Stamp, Reason> {
+        let authority = &endpoint.authority;
+        let request = match authority.policies() {
+            [only] => Request::under_policy(digest, *only),
+            _ => Request::new(digest),
+        };
+        let answer = exchange::post(&self.http, endpoint, request.to_der()).await?;
+        let now = system_time().as_secs();
+        let (token, verified) =
+            accept(&answer, &request, authority, now, SKEW).map_err(Reason::Refused)?;
+        Ok(Stamp {
+            authority: authority.name().to_owned(),
+            trust: authority.trust(),
+            token,
+            verified,
+        })
+    }
+}

@@ -1,0 +1,168 @@
+//! Judges a token: one step after the other, and the first that fails is the answer.
+
+mod algorithms;
+mod attributes;
+mod chain;
+mod info;
+mod profile;
+mod signature;
+mod signer;
+
+use std::time::Duration;
+
+use der::asn1::{Int, ObjectIdentifier};
+use serde::Serialize;
+
+use crate::ber;
+use crate::digest::{Digest, HashAlgorithm, sha256};
+use crate::gen_time::GenTime;
+use crate::request::Request;
+use crate::response::{self, MAX_RESPONSE};
+use crate::token::{Token, TokenError, in_der};
+use crate::trust::Authority;
+use attributes::Attributes;
+use signer::Signer;
+
+/// What a token that was believed says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Verified {
+    /// When the authority saw the digest.
+    pub gen_time: GenTime,
+    /// How far off that can be, either way, in microseconds; nothing when the authority is silent.
+    pub accuracy_us: Option<u64>,
+    /// Whether tokens of this authority can be ordered by their times alone.
+    pub ordering: bool,
+    /// The token's serial number, hexadecimal.
+    pub serial: String,
+    /// Under which policy it was made, as an object identifier.
+    pub policy: String,
+    /// Whether the authority states that it is a qualified one (EN 319 422).
+    pub qualified: bool,
+    /// The hash function of what was stamped.
+    pub hash: HashAlgorithm,
+    /// Name of the signer, as its certificate has it.
+    pub signer: String,
+    /// SHA-256 of the signer's certificate, hexadecimal.
+    pub signer_sha256: String,
+    /// Name of the anchor to which the signer leads.
+    pub anchor: String,
+}
+
+/// What a token must be about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Expected<'a> {
+    pub(crate) hash: HashAlgorithm,
+    pub(crate) imprint: &'a [u8],
+    pub(crate) nonce: Option<&'a Int>,
+    pub(crate) policy: Option<ObjectIdentifier>,
+}
+
+impl<'a> Expected<'a> {
+    pub(crate) fn imprint(hash: HashAlgorithm, imprint: &'a [u8]) -> Self {
+        Self { hash, imprint, nonce: None, policy: None }
+    }
+}
+
+/// The token (DER) in an authority's answer to `request`, if it holds in every respect.
+///
+/// Beyond what [`verify`] does, the answer must be granted, repeat the nonce and the policy, and
+/// its time must be within `skew` of `now_unix` (seconds since 1970).
+pub fn accept(
+    answer: &[u8],
+    request: &Request,
+    authority: &Authority,
+    now_unix: u64,
+    skew: Duration,
+) -> Result<(Vec<u8>, Verified), TokenError> {
+    if answer.len() > MAX_RESPONSE {
+        return Err(TokenError::TooLarge { size: answer.len() });
+    }
+    let normal = ber::to_der(answer);
+    let answer = match response::split(answer) {
+        Ok(_) => answer,
+        Err(_) => normal.as_deref().unwrap_or(answer),
+    };
+    let (status, token) =
+        response::split(answer).map_err(TokenError::malformed("TimeStampResp"))?;
+    response::check(&status)?;
+    let token = in_der(token.ok_or(TokenError::NoToken)?);
+    let expected = Expected {
+        nonce: request.nonce(),
+        policy: request.policy(),
+        ..Expected::imprint(HashAlgorithm::Sha256, request.imprint())
+    };
+    let verified = judge(&Token::parse(&token)?, expected, authority)?;
+    let off_by_s = verified.gen_time.unix_seconds().abs_diff(now_unix);
+    if off_by_s > skew.as_secs() {
+        return Err(TokenError::Time { gen_time: verified.gen_time.to_rfc3339(), off_by_s });
+    }
+    Ok((token.into_owned(), verified))
+}
+
+/// Checks offline that `token` is this authority's time stamp over `digest` (SHA-256).
+///
+/// Certificates are judged at the time in the token, so it holds after they have expired.
+pub fn verify(
+    token: &[u8],
+    digest: &Digest,
+    authority: &Authority,
+) -> Result<Verified, TokenError> {
+    let token = in_der(token);
+    judge(&Token::parse(&token)?, Expected::imprint(HashAlgorithm::Sha256, digest), authority)
+}
+
+/// Like [`verify`], against the first of several authorities that vouches for the token.
+pub fn verify_any<'a>(
+    token: &[u8],
+    digest: &Digest,
+    authorities: &'a [Authority],
+) -> Result<(&'a Authority, Verified), TokenError> {
+    verify_imprint(token, HashAlgorithm::Sha256, digest, authorities)
+}
+
+pub(crate) fn verify_imprint<'a>(
+    token: &[u8],
+    hash: HashAlgorithm,
+    imprint: &[u8],
+    authorities: &'a [Authority],
+) -> Result<(&'a Authority, Verified), TokenError> {
+    let token = in_der(token);
+    let token = Token::parse(&token)?;
+    let mut reason = TokenError::NoAuthority;
+    for authority in authorities {
+        match judge(&token, Expected::imprint(hash, imprint), authority) {
+            Ok(verified) => return Ok((authority, verified)),
+            Err(error) if error.is_about_the_authority() => reason = error,
+            Err(error) => return Err(error),
+        }
+    }
+    Err(reason)
+}
+
+fn judge(
+    token: &Token<'_>,
+    expected: Expected<'_>,
+    authority: &Authority,
+) -> Result<Verified, TokenError> {
+    let info = &token.info;
+    info::check(info, expected, authority.policies())?;
+    let attributes = Attributes::check(&token.signer, token.info_der)?;
+    let signer = Signer::find(token, &attributes, authority)?;
+    signature::check(&signer.certificate, &token.signer, attributes.digest, token)?;
+    profile::check(&signer.certificate)?;
+    let anchor = chain::check(&signer, token, authority)?;
+    info::check_tsa_name(info, &signer.certificate.tbs_certificate.subject)?;
+    Ok(Verified {
+        gen_time: info.gen_time,
+        accuracy_us: info.accuracy.map(|accuracy| accuracy.as_micros()),
+        ordering: info.ordering,
+        serial: hex::encode(info.serial_number.as_bytes()),
+        policy: info.policy.to_string(),
+        qualified: info::is_qualified(info),
+        hash: expected.hash,
+        signer: signer.certificate.tbs_certificate.subject.to_string(),
+        signer_sha256: hex::encode(sha256(signer.der)),
+        anchor,
+    })
+}

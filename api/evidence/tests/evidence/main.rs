@@ -1,0 +1,1 @@
+//! What the crate promises, tried through its public door.
