@@ -2,8 +2,8 @@
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header::{self, EntityTag, IfNoneMatch},
-    web::{Header, Path},
+    http::header::{self, EntityTag, Header, IfNoneMatch},
+    web::Path,
 };
 use evidence::sha256;
 
@@ -20,23 +20,35 @@ struct Asset {
     bytes: &'static [u8],
 }
 
-const INDEX: Asset = Asset {
-    name: "index.html",
-    kind: "text/html; charset=utf-8",
-    bytes: include_bytes!("../assets/index.html"),
-};
+/// A file of the folder `assets`, as it is named there.
+macro_rules! asset {
+    ($name:literal, $kind:expr) => {
+        Asset { name: $name, kind: $kind, bytes: include_bytes!(concat!("../assets/", $name)) }
+    };
+}
+
+const HTML: &str = "text/html; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
+const SVG: &str = "image/svg+xml";
+
+const INDEX: Asset = asset!("index.html", HTML);
 
 const ASSETS: &[Asset] = &[
-    Asset {
-        name: "app.js",
-        kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../assets/app.js"),
-    },
-    Asset {
-        name: "style.css",
-        kind: "text/css; charset=utf-8",
-        bytes: include_bytes!("../assets/style.css"),
-    },
+    asset!("agents.js", SCRIPT),
+    asset!("api.js", SCRIPT),
+    asset!("app.js", SCRIPT),
+    asset!("behaviour.js", SCRIPT),
+    asset!("dom.js", SCRIPT),
+    asset!("events.js", SCRIPT),
+    asset!("icon.svg", SVG),
+    asset!("item.js", SCRIPT),
+    asset!("items.js", SCRIPT),
+    asset!("layout.js", SCRIPT),
+    asset!("machine.js", SCRIPT),
+    asset!("style.css", STYLE),
+    asset!("theme.js", SCRIPT),
+    asset!("time.js", SCRIPT),
 ];
 
 /// `GET /`.
@@ -45,7 +57,10 @@ pub(crate) async fn index(request: HttpRequest) -> HttpResponse {
 }
 
 /// `GET /assets/{file}`.
-pub(crate) async fn file(request: HttpRequest, name: Path<String>) -> Result<HttpResponse, Problem> {
+pub(crate) async fn file(
+    request: HttpRequest,
+    name: Path<String>,
+) -> Result<HttpResponse, Problem> {
     let asset = ASSETS.iter().find(|asset| asset.name == name.as_str());
     let asset = asset.ok_or_else(|| Problem::not_found(format!("no file `{name}`")))?;
     Ok(served(asset, &request))
@@ -54,7 +69,7 @@ pub(crate) async fn file(request: HttpRequest, name: Path<String>) -> Result<Htt
 fn served(asset: &Asset, request: &HttpRequest) -> HttpResponse {
     let tag = EntityTag::new_strong(hex::encode(sha256(asset.bytes)));
     let known = match request.headers().get(header::IF_NONE_MATCH) {
-        Some(_) => Header::<IfNoneMatch>::parse(request).is_ok_and(|known| match known.0 {
+        Some(_) => IfNoneMatch::parse(request).is_ok_and(|known| match known {
             IfNoneMatch::Any => true,
             IfNoneMatch::Items(tags) => tags.iter().any(|known| known.weak_eq(&tag)),
         }),

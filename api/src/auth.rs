@@ -15,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     config::{self, Anonymous},
     problem::Problem,
+    scandale,
     store::Credential,
 };
 
@@ -157,9 +158,9 @@ enum Claim {
 
 impl Gate {
     pub(crate) fn new(anonymous: Anonymous, credentials: Vec<Credential>) -> Self {
-        let known = credentials.into_iter().filter_map(|known| {
-            Some((known.sha256, (known.name, Role::named(&known.role)?)))
-        });
+        let known = credentials
+            .into_iter()
+            .filter_map(|known| Some((known.sha256, (known.name, Role::named(&known.role)?))));
         Self { anonymous, known: known.collect() }
     }
 
@@ -170,13 +171,13 @@ impl Gate {
             Claim::Nothing if need == Need::Read && self.anonymous == Anonymous::Read => {
                 return Ok(Caller { role: None });
             }
-            Claim::Nothing => return Err(unknown("Not authenticated")),
+            Claim::Nothing => return Err(unknown("Not authenticated", scheme(request))),
             claim => self.role(&claim),
         };
         match role {
             Some(role) if need.met_by(role) => Ok(Caller { role: Some(role) }),
             None if need == Need::Nothing => Ok(Caller { role: None }),
-            None => Err(unknown("Incorrect email or password")),
+            None => Err(unknown("Incorrect email or password", scheme(request))),
             Some(role) => {
                 let detail = format!("this needs {}; the token is `{}`", need.words(), role.name());
                 Err(Problem::new(StatusCode::FORBIDDEN, detail))
@@ -196,9 +197,20 @@ impl Gate {
 }
 
 /// Nobody knows who asks. The words are SCANDALE's, which its clients show.
-fn unknown(detail: &'static str) -> Problem {
-    Problem::new(StatusCode::UNAUTHORIZED, detail)
-        .with_header(header::WWW_AUTHENTICATE, "Basic realm=\"vedette\"")
+fn unknown(detail: &'static str, scheme: &'static str) -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, detail).with_header(header::WWW_AUTHENTICATE, scheme)
+}
+
+/// The scheme to ask for. A browser that is asked for `Basic` opens a window of its own over the
+/// dashboard, so only those are asked for it who use it: SCANDALE's clients, and who just did.
+fn scheme(request: &HttpRequest) -> &'static str {
+    let value = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let basic = value.is_some_and(|value| value.to_ascii_lowercase().starts_with("basic"));
+    if basic || scandale::owns(request.path()) {
+        "Basic realm=\"vedette\""
+    } else {
+        "Bearer realm=\"vedette\""
+    }
 }
 
 /// Reads the header, or for streams, which browsers open without headers, the query.

@@ -146,7 +146,7 @@ fn read(table: &toml::Table, base: &Path, problems: &mut Vec<String>) -> Option<
     Some(Config { listen: listen?, database: database?, tsa, auth: auth?, limits: limits? })
 }
 
-fn tsa(reader: &mut Reader<'_>, base: &Path) -> Tsa {
+fn tsa(reader: &mut Reader<'_, '_>, base: &Path) -> Tsa {
     reader.allow(&["own", "anchors"]);
     let own = reader.text("own").map(|own| base.join(own));
     let anchors: Vec<_> =
@@ -183,7 +183,7 @@ fn auth(table: &toml::Table, base: &Path, problems: &mut Vec<String>) -> Option<
     Some(Auth { anonymous: anonymous?, tokens: tokens.into_iter().collect::<Option<_>>()? })
 }
 
-fn token(reader: &mut Reader<'_>, base: &Path) -> Option<Token> {
+fn token(reader: &mut Reader<'_, '_>, base: &Path) -> Option<Token> {
     reader.allow(&["name", "role", "file"]);
     let name = reader.demand("name", "the name of the token");
     let role = reader.demand("role", "`reader`, `agent`, `operator` or `admin`");
@@ -195,14 +195,13 @@ fn token(reader: &mut Reader<'_>, base: &Path) -> Option<Token> {
         Some(name)
     });
     let role = role.and_then(|role| {
-        Role::named(&role).or_else(|| {
-            reader.refuse("role", &role, "`reader`, `agent`, `operator` or `admin`")
-        })
+        Role::named(&role)
+            .or_else(|| reader.refuse("role", &role, "`reader`, `agent`, `operator` or `admin`"))
     });
     Some(Token { name: name?, role: role?, file: file? })
 }
 
-fn limits(reader: &mut Reader<'_>) -> Option<Limits> {
+fn limits(reader: &mut Reader<'_, '_>) -> Option<Limits> {
     reader.allow(&["body", "items"]);
     let usual = Limits::default();
     let body = reader.size("body").unwrap_or(Some(usual.body));

@@ -1,11 +1,11 @@
 //! What happened: events, and the hub that hands them to whoever listens in this process.
 
 use std::{
+    fmt,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
     },
-    fmt,
 };
 
 use tokio::sync::broadcast;

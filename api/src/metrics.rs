@@ -53,11 +53,11 @@ struct Text(String);
 impl Text {
     fn head(&mut self, name: &str, kind: &str, help: &str) {
         // Writing to a string can not fail.
-        drop(write!(self.0, "# TYPE {name} {kind}\n# HELP {name} {help}\n"));
+        _ = write!(self.0, "# TYPE {name} {kind}\n# HELP {name} {help}\n");
     }
 
     fn line(&mut self, name: &str, value: u64) {
-        drop(writeln!(self.0, "{name} {value}"));
+        _ = writeln!(self.0, "{name} {value}");
     }
 
     fn gauge(&mut self, name: &str, help: &str, value: u64) {

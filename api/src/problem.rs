@@ -60,14 +60,6 @@ impl Problem {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
     }
 
-    /// One field is wrong.
-    pub(crate) fn field(field: &str, detail: impl Into<String>) -> Self {
-        let detail = detail.into();
-        let mut problem = Self::unprocessable(format!("`{field}` {detail}"));
-        problem.errors.push(FieldError { field: field.to_owned(), detail });
-        problem
-    }
-
     /// Some fields are wrong.
     pub(crate) fn fields(errors: Vec<FieldError>) -> Self {
         let said: Vec<_> =

@@ -40,9 +40,9 @@ impl Params {
         let Some(text) = self.text("limit") else { return usual };
         match text.parse() {
             Ok(limit) if (1..=most).contains(&limit) => limit,
-            _ => self
-                .refuse("limit", format!("must be a number from 1 to {most}"))
-                .unwrap_or(usual),
+            _ => {
+                self.refuse("limit", format!("must be a number from 1 to {most}")).unwrap_or(usual)
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! Every route: its method, its path, what it needs, and who answers.
 
+use actix_web::HttpMessage;
 use actix_web::{
     Error, HttpRequest, HttpResponse, ResponseError, Route,
     body::{BoxBody, MessageBody},
@@ -9,7 +10,6 @@ use actix_web::{
     middleware::{Next, from_fn},
     web::{self, Data, ServiceConfig},
 };
-use actix_web::HttpMessage;
 
 use crate::{
     assets,
@@ -116,8 +116,8 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
 }
 
 /// There is nothing at a path.
-pub(crate) async fn not_found(request: HttpRequest) -> Problem {
-    Problem::not_found(format!("nothing at `{}`", request.path()))
+pub(crate) async fn not_found(request: HttpRequest) -> HttpResponse {
+    Problem::not_found(format!("nothing at `{}`", request.path())).error_response()
 }
 
 fn not_allowed(allowed: &str) -> HttpResponse {
@@ -173,7 +173,8 @@ pub(crate) async fn dress(
     let state = request.app_data::<Data<State>>().cloned();
     let mut response = next.call(request).await?.map_into_boxed_body();
     let headers = response.headers_mut();
-    let set = [(header::X_CONTENT_TYPE_OPTIONS, "nosniff"), (header::REFERRER_POLICY, "no-referrer")];
+    let set =
+        [(header::X_CONTENT_TYPE_OPTIONS, "nosniff"), (header::REFERRER_POLICY, "no-referrer")];
     for (name, value) in set {
         headers.insert(name, header::HeaderValue::from_static(value));
     }

@@ -2,7 +2,12 @@
 
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use actix_web::{App, HttpServer, dev::ServerHandle, middleware::from_fn, web::{self, Data}};
+use actix_web::{
+    App, HttpServer,
+    dev::ServerHandle,
+    middleware::from_fn,
+    web::{self, Data},
+};
 use evidence::{AnchorError, Authority, OwnAuthority, OwnAuthorityError};
 use sea_orm::DbErr;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -10,7 +15,8 @@ use tracing::{error, info};
 
 use crate::{
     auth::{self, Gate, TokenFileError},
-    clock, config::{self, Config},
+    clock,
+    config::{self, Config},
     metrics::Metrics,
     routes,
     state::State,

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use evidence::{Authority, OwnAuthority};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    auth::Gate, config::Limits, events::Hub, metrics::Metrics, store::Store,
-};
+use crate::{auth::Gate, config::Limits, events::Hub, metrics::Metrics, store::Store};
 
 /// What the handlers share.
 #[derive(Debug)]

@@ -24,12 +24,15 @@ use tokio_util::task::TaskTracker;
 pub(crate) use agents::{AgentRow, AgentsQuery, StoreReport};
 pub(crate) use counts::Counts;
 pub(crate) use items::{Fate, ItemRow, ItemsQuery, StoreItems, StoredItem};
-pub(crate) use presence::{Moment, StorePresence};
+pub(crate) use presence::StorePresence;
 pub(crate) use proofs::{Batch, Placed, StoreProof};
 pub(crate) use tokens::Credential;
 
+use self::{
+    ids::Ids,
+    writer::{Deed, Writer},
+};
 use crate::events::Hub;
-use self::{ids::Ids, writer::{Deed, Writer}};
 
 /// Connections for readers.
 const READERS: u32 = 4;

@@ -154,9 +154,7 @@ fn items() -> TableCreateStatement {
         .col(schema::string_len_null(Items::BatchId, 36))
         .col(schema::integer_null(Items::LeafIndex))
         .foreign_key(
-            ForeignKey::create()
-                .from(Items::Table, Items::BatchId)
-                .to(Batches::Table, Batches::Id),
+            ForeignKey::create().from(Items::Table, Items::BatchId).to(Batches::Table, Batches::Id),
         )
         .to_owned()
 }

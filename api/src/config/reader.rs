@@ -5,15 +5,15 @@ use std::str::FromStr;
 use toml::{Table, Value};
 
 /// One table, and the problems found so far.
-pub(super) struct Reader<'a> {
+pub(super) struct Reader<'t, 'p> {
     /// What stands before a key, `tsa.`.
     place: String,
-    table: &'a Table,
-    problems: &'a mut Vec<String>,
+    table: &'t Table,
+    problems: &'p mut Vec<String>,
 }
 
-impl<'a> Reader<'a> {
-    pub(super) fn new(place: &str, table: &'a Table, problems: &'a mut Vec<String>) -> Self {
+impl<'t, 'p> Reader<'t, 'p> {
+    pub(super) fn new(place: &str, table: &'t Table, problems: &'p mut Vec<String>) -> Self {
         Self { place: place.to_owned(), table, problems }
     }
 
@@ -61,14 +61,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(super) fn table(&mut self, key: &str) -> Option<&'a Table> {
+    pub(super) fn table(&mut self, key: &str) -> Option<&'t Table> {
         match self.table.get(key)? {
             Value::Table(table) => Some(table),
             other => self.refuse(key, &other.to_string(), "a table"),
         }
     }
 
-    pub(super) fn tables(&mut self, key: &str) -> Vec<&'a Table> {
+    pub(super) fn tables(&mut self, key: &str) -> Vec<&'t Table> {
         let wrong = "a list of tables";
         match self.table.get(key) {
             None => Vec::new(),

@@ -15,7 +15,7 @@ use crate::{
     problem::Problem,
     query::Params,
     state::State,
-    store::{Fate, StoreItems, StoreError},
+    store::{Fate, StoreError, StoreItems},
 };
 
 /// Items on a page, as in SCANDALE.

@@ -59,7 +59,7 @@ fn bytes(bytes: &[u8]) -> String {
             }
             plain @ 0x20..=0x7e => text.push(char::from(plain)),
             // Writing to a string can not fail.
-            other => drop(write!(text, "\\x{other:02x}")),
+            other => _ = write!(text, "\\x{other:02x}"),
         }
     }
     text.push(quote);

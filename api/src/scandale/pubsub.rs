@@ -3,7 +3,11 @@
 mod session;
 mod wire;
 
-use actix_web::{HttpRequest, HttpResponse, http::header, web::{Data, Payload}};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header,
+    web::{Data, Payload},
+};
 use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason, Session};
 use futures_util::StreamExt;
 use std::time::Duration;

@@ -113,9 +113,9 @@ pub(crate) async fn list(
         Err(faults) => return Ok(invalid(&faults)),
     };
     let stamps = state.store.tokens_of_items(skip, limit).await?;
-    let shown = stamps.iter().filter_map(|(uuid, token)| {
-        Some(literal::show(token, &Uuid::parse_str(uuid).ok()?))
-    });
+    let shown = stamps
+        .iter()
+        .filter_map(|(uuid, token)| Some(literal::show(token, &Uuid::parse_str(uuid).ok()?)));
     let shown: Vec<_> = shown.collect();
     Ok(HttpResponse::Ok().json(format!("[{}]", shown.join(", "))))
 }

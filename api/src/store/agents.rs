@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter,
-    QueryOrder, sea_query::OnConflict,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr,
+    EntityTrait, QueryFilter, QueryOrder, sea_query::OnConflict,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -60,18 +60,17 @@ impl Deed for StoreReport {
         if newest.is_some_and(|newest| report.sent_ms < newest) {
             return Ok(());
         }
-        let mut agent = known
-            .clone()
-            .unwrap_or_else(|| stranger(&report.jid, "unavailable", report.sent_ms));
+        let mut agent =
+            known.clone().unwrap_or_else(|| stranger(&report.jid, "unavailable", report.sent_ms));
         announce(&mut agent, &report.announcement)?;
         agent.last_report_ms = Some(report.sent_ms);
         agent.backlog = i64::try_from(report.backlog).unwrap_or(i64::MAX);
         save(&agent, known.as_ref(), ledger).await?;
         self.replace_behaviours(ledger).await?;
-        let without = report.behaviours.iter().map(|behaviour| BehaviourReport {
-            diagram: None,
-            ..behaviour.clone()
-        });
+        let without = report
+            .behaviours
+            .iter()
+            .map(|behaviour| BehaviourReport { diagram: None, ..behaviour.clone() });
         let data = json!({ "jid": report.jid, "behaviours": without.collect::<Vec<_>>() });
         ledger.mention(Topic::Behaviour, &data)
     }

@@ -31,10 +31,7 @@ pub(super) async fn keep(db: &impl ConnectionTrait, told: &[Event]) -> Result<()
     for rows in kept.chunks(ROWS) {
         events::Entity::insert_many(rows.to_vec()).exec_without_returning(db).await?;
     }
-    events::Entity::delete_many()
-        .filter(events::Column::Id.lte(newest - KEPT))
-        .exec(db)
-        .await?;
+    events::Entity::delete_many().filter(events::Column::Id.lte(newest - KEPT)).exec(db).await?;
     Ok(())
 }
 

@@ -14,18 +14,15 @@ pub(super) struct Ids {
 
 impl Ids {
     pub(super) async fn read(db: &DatabaseConnection) -> Result<Self, DbErr> {
-        let item = items::Entity::find().select_only().column_as(
-            sea_orm::ColumnTrait::max(&items::Column::Id),
-            "highest",
-        );
-        let presence = presence::Entity::find().select_only().column_as(
-            sea_orm::ColumnTrait::max(&presence::Column::Id),
-            "highest",
-        );
-        let event = events::Entity::find().select_only().column_as(
-            sea_orm::ColumnTrait::max(&events::Column::Id),
-            "highest",
-        );
+        let item = items::Entity::find()
+            .select_only()
+            .column_as(sea_orm::ColumnTrait::max(&items::Column::Id), "highest");
+        let presence = presence::Entity::find()
+            .select_only()
+            .column_as(sea_orm::ColumnTrait::max(&presence::Column::Id), "highest");
+        let event = events::Entity::find()
+            .select_only()
+            .column_as(sea_orm::ColumnTrait::max(&events::Column::Id), "highest");
         Ok(Self {
             item: item.into_tuple::<Option<i64>>().one(db).await?.flatten().unwrap_or(0),
             presence: presence.into_tuple::<Option<i64>>().one(db).await?.flatten().unwrap_or(0),

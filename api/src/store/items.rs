@@ -7,7 +7,7 @@ use sea_orm::{
     ActiveValue::{NotSet, Set},
     ColumnTrait, Condition, DbErr, EntityTrait, FromQueryResult, JoinType, PaginatorTrait,
     QueryFilter, QueryOrder, QuerySelect, RelationTrait, Select,
-    sea_query::LikeExpr,
+    sea_query::{ExprTrait, LikeExpr},
 };
 use serde::Serialize;
 use uuid::Uuid;
@@ -233,9 +233,7 @@ impl Store {
             .add_option(query.text.as_deref().map(contains));
         let total = items::Entity::find().filter(chosen.clone()).count(&self.reader).await?;
         let after = query.after.map(|(ts, id)| {
-            items::Column::Ts
-                .lt(ts)
-                .or(items::Column::Ts.eq(ts).and(items::Column::Id.lt(id)))
+            items::Column::Ts.lt(ts).or(items::Column::Ts.eq(ts).and(items::Column::Id.lt(id)))
         });
         let mut rows: Vec<Listed> = listed()
             .filter(chosen)
@@ -308,12 +306,14 @@ impl Store {
         };
         let place = item.batch_id.zip(item.leaf_index.and_then(|leaf| usize::try_from(leaf).ok()));
         let stamp: Option<(i64, String)> = match &place {
-            Some((batch, _)) => batches::Entity::find_by_id(batch)
-                .select_only()
-                .columns([batches::Column::GenTimeMs, batches::Column::Trust])
-                .into_tuple()
-                .one(&self.reader)
-                .await?,
+            Some((batch, _)) => {
+                batches::Entity::find_by_id(batch)
+                    .select_only()
+                    .columns([batches::Column::GenTimeMs, batches::Column::Trust])
+                    .into_tuple()
+                    .one(&self.reader)
+                    .await?
+            }
             None => None,
         };
         let (gen_time_ms, trust) = stamp.unzip();

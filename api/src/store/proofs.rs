@@ -3,8 +3,7 @@
 use evidence::Digest;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, JoinType, QueryFilter,
-    QueryOrder, QuerySelect, RelationTrait,
-    sea_query::Expr,
+    QueryOrder, QuerySelect, RelationTrait, sea_query::Expr,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -15,8 +14,8 @@ use super::{
     writer::{Deed, Ledger},
 };
 use crate::{
-    events::{Scandale, Topic},
     clock::rfc3339,
+    events::{Scandale, Topic},
 };
 
 /// A batch as it is kept: verified before it came here.

@@ -135,7 +135,6 @@ fn check(report: &Report, jid: &str) -> Result<(), Problem> {
 
 async fn find(state: &State, jid: &str) -> Result<Agent, Problem> {
     let found = state.store.agent(jid).await?;
-    let (row, behaviours) =
-        found.ok_or_else(|| Problem::not_found(format!("no agent `{jid}`")))?;
+    let (row, behaviours) = found.ok_or_else(|| Problem::not_found(format!("no agent `{jid}`")))?;
     Ok(Agent { row, behaviours })
 }

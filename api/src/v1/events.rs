@@ -142,9 +142,9 @@ impl Reading {
             // Writing to a string can not fail.
             if let Some(id) = event.id {
                 self.last = id;
-                drop(writeln!(text, "id: {id}"));
+                _ = writeln!(text, "id: {id}");
             }
-            drop(write!(text, "event: {}\ndata: {}\n\n", event.topic, event.data));
+            _ = write!(text, "event: {}\ndata: {}\n\n", event.topic, event.data);
         }
         text.into()
     }

@@ -123,7 +123,7 @@ pub(super) async fn find(state: &State, uuid: &str) -> Result<StoredItem, Proble
 }
 
 /// Everything that was asked to be done beside is waiting already.
-pub(super) fn overloaded(_: actix_web::error::BlockingError) -> Problem {
+pub(crate) fn overloaded(_: actix_web::error::BlockingError) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too much is being worked on; try again")
         .with_header(actix_web::http::header::RETRY_AFTER, "1")
 }
@@ -147,7 +147,10 @@ fn judge_all(json: &[u8], limit: usize) -> Result<Vec<Judged>, Problem> {
         let detail = format!("{} items are more than {limit}, the most in a request", all.len());
         return Err(Problem::unprocessable(detail).with("limit", limit));
     }
-    Ok(all.into_iter().map(|one| judge(one.get().as_bytes()).map_err(|no| refused(one, &no))).collect())
+    Ok(all
+        .into_iter()
+        .map(|one| judge(one.get().as_bytes()).map_err(|no| refused(one, &no)))
+        .collect())
 }
 
 fn refused(one: &RawValue, problem: &Problem) -> Outcome {

@@ -82,7 +82,7 @@ pub(crate) fn verified(
         trust: trust(authority),
         root,
         token,
-        gen_time_ms: verified.gen_time.unix_ms(),
+        gen_time_ms: i64::try_from(verified.gen_time.unix_ms()).unwrap_or(i64::MAX),
         leaves,
     })
 }
