@@ -1,6 +1,7 @@
 //! How the API says no: RFC 9457 problem documents.
 
 use actix_web::{HttpResponse, ResponseError, body::BoxBody, http::StatusCode, http::header};
+use evidence::RecordError;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::fmt;
@@ -112,6 +113,19 @@ impl ResponseError for Problem {
         response
             .content_type("application/problem+json")
             .body(serde_json::to_vec(self).unwrap_or_default())
+    }
+}
+
+impl From<RecordError> for Problem {
+    fn from(cause: RecordError) -> Self {
+        let detail = match std::error::Error::source(&cause) {
+            Some(source) => format!("{cause}: {source}"),
+            None => cause.to_string(),
+        };
+        match cause {
+            RecordError::TooLarge { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, detail),
+            _ => Self::unprocessable(detail),
+        }
     }
 }
 

@@ -78,7 +78,7 @@ impl Store {
         let ids = Ids::read(&db).await?;
         let hub = Hub::new(ids.newest_event());
         let reader = connect(file, READERS).await?;
-        let writer = Writer::start(db, ids, hub.clone(), tasks);
+        let writer = Writer::start(db, reader.clone(), ids, hub.clone(), tasks);
         Ok((Self { reader, writer }, hub))
     }
 

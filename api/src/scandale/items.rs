@@ -4,7 +4,7 @@ use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Path},
 };
-use evidence::{Record, sha256};
+use evidence::{Record, RecordError, sha256};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -68,22 +68,23 @@ pub(crate) async fn show(state: Data<State>, id: Path<String>) -> HttpResponse {
 pub(crate) async fn post(state: Data<State>, request: HttpRequest, body: Body) -> HttpResponse {
     let body = body.0;
     let record = match Record::parse(&body) {
-        Ok(record) => record,
+        Ok(record) if is_json(&request) => record,
+        Ok(_) | Err(RecordError::NotAnObject { .. }) => {
+            let text = Value::from(String::from_utf8_lossy(&body));
+            let wrong = Wrong { place: Vec::new(), fault: Fault::NotObject, input: text };
+            return invalid(&[fault(&wrong)]);
+        }
+        Err(cause @ RecordError::TooLarge { .. }) => return refusal(&Problem::from(cause)),
         Err(cause) => {
             return invalid(&[json!({
                 "type": "json_invalid",
                 "loc": ["body", 0],
                 "msg": "JSON decode error",
                 "input": {},
-                "ctx": { "error": cause.to_string() },
+                "ctx": { "error": Problem::from(cause).detail() },
             })]);
         }
     };
-    if !is_json(&request) {
-        let text = Value::from(String::from_utf8_lossy(&body));
-        let wrong = Wrong { place: Vec::new(), fault: Fault::NotObject, input: text };
-        return invalid(&[fault(&wrong)]);
-    }
     let item = match NewItem::read(&record) {
         Ok(item) => item,
         Err(wrong) => return invalid(&wrong.iter().map(fault).collect::<Vec<_>>()),

@@ -85,10 +85,17 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Starts the writer; it ends, with everything in its queue done, when all handles are gone.
-    pub(super) fn start(db: DatabaseConnection, ids: Ids, hub: Hub, tasks: &TaskTracker) -> Self {
+    /// Starts the writer. When all handles are gone, it does what is left in its queue, closes the
+    /// database, and ends.
+    pub(super) fn start(
+        db: DatabaseConnection,
+        reader: DatabaseConnection,
+        ids: Ids,
+        hub: Hub,
+        tasks: &TaskTracker,
+    ) -> Self {
         let (queue, orders) = mpsc::channel(QUEUE);
-        tasks.spawn(Desk { db, ids, hub }.run(orders));
+        tasks.spawn(Desk { db, reader, ids, hub }.run(orders));
         Self { queue }
     }
 
@@ -145,6 +152,8 @@ impl<D: Deed> Order for Waiting<D> {
 /// Where the writer sits: its connection, the numbers it gives out, and whom it tells.
 struct Desk {
     db: DatabaseConnection,
+    /// The readers' connections, closed with the own one.
+    reader: DatabaseConnection,
     ids: Ids,
     hub: Hub,
 }
@@ -161,6 +170,11 @@ impl Desk {
                 together.push(next);
             }
             self.commit(together).await;
+        }
+        for db in [self.reader, self.db] {
+            if let Err(cause) = db.close().await {
+                error!(error = %cause, "the database could not be closed: {cause}");
+            }
         }
     }
 

@@ -133,8 +133,7 @@ fn conflict(uuid: Uuid) -> String {
 }
 
 fn judge(json: &[u8]) -> Result<NewItem, Problem> {
-    let record = Record::parse(json).map_err(|cause| Problem::unprocessable(cause.to_string()))?;
-    Ok(NewItem::read(&record)?)
+    Ok(NewItem::read(&Record::parse(json)?)?)
 }
 
 /// An item that can be stored, or what is said of one that can not.

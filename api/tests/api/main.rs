@@ -4,4 +4,22 @@
 mod world;
 
 #[cfg(test)]
+mod access;
+#[cfg(test)]
+mod agents;
+#[cfg(test)]
+mod config;
+#[cfg(test)]
+mod events;
+#[cfg(test)]
 mod items;
+#[cfg(test)]
+mod junk;
+#[cfg(test)]
+mod proofs;
+#[cfg(test)]
+mod pubsub;
+#[cfg(test)]
+mod scandale;
+#[cfg(test)]
+mod server;

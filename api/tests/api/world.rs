@@ -136,7 +136,8 @@ fn steady_in_place(value: &mut Value) {
             for (name, value) in fields {
                 match name.as_str() {
                     "received_ms" | "stamped_ms" | "gen_time" | "serial" | "token" | "batch"
-                    | "signer_sha256" | "clock_ms" | "started_ms" | "last_ms"
+                    | "signer" | "signer_sha256" | "anchor" | "clock_ms" | "started_ms"
+                    | "last_ms"
                         if !value.is_null() =>
                     {
                         *value = format!("[{name}]").into();
