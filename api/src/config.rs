@@ -154,7 +154,7 @@ fn tsa(reader: &mut Reader<'_, '_>, base: &Path) -> Tsa {
     for anchor in &anchors {
         if !anchor.is_file() {
             let path = anchor.display().to_string();
-            reader.refuse::<()>("anchors", &path, "files with certificates in PEM");
+            reader.refuse::<()>("anchors", &path, "a file with certificates in PEM");
         }
     }
     Tsa { own, anchors }
@@ -173,10 +173,10 @@ fn auth(table: &toml::Table, base: &Path, problems: &mut Vec<String>) -> Option<
         let name = format!("auth.token[{number}].");
         let mut entry = Reader::new(&name, table, problems);
         let token = token(&mut entry, base);
-        let taken = |other: &Token| token.as_ref().is_some_and(|token| token.name == other.name);
-        if tokens.iter().flatten().any(taken) {
-            let name = token.as_ref().map(|token| token.name.clone()).unwrap_or_default();
-            entry.refuse::<()>("name", &name, "a name that no other token has");
+        if let Some(Token { name, .. }) = &token
+            && tokens.iter().flatten().any(|other| other.name == *name)
+        {
+            entry.refuse::<()>("name", name, "a name that no other token has");
         }
         tokens.push(token);
     }
@@ -204,7 +204,7 @@ fn token(reader: &mut Reader<'_, '_>, base: &Path) -> Option<Token> {
 fn limits(reader: &mut Reader<'_, '_>) -> Option<Limits> {
     reader.allow(&["body", "items"]);
     let usual = Limits::default();
-    let body = reader.size("body").unwrap_or(Some(usual.body));
-    let items = reader.count("items").unwrap_or(Some(usual.items));
+    let body = reader.size("body", usual.body);
+    let items = reader.count("items", usual.items);
     Some(Limits { body: body?, items: items?, ..usual })
 }

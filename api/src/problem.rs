@@ -10,13 +10,16 @@ use tracing::error;
 use crate::{intake::Wrong, store::StoreError};
 
 /// Why a request was refused.
+#[derive(Clone, Debug)]
+pub(crate) struct Problem(Box<Document>);
+
+/// What is answered.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Problem {
+struct Document {
     #[serde(rename = "type")]
     kind: &'static str,
     title: &'static str,
-    #[serde(serialize_with = "status")]
-    status: StatusCode,
+    status: u16,
     detail: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
@@ -37,16 +40,16 @@ pub(crate) struct FieldError {
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Document {
             kind: "about:blank",
             title: status.canonical_reason().unwrap_or("Error"),
-            status,
+            status: status.as_u16(),
             detail: detail.into(),
             errors: Vec::new(),
             code: None,
             more: Map::new(),
             headers: Vec::new(),
-        }
+        }))
     }
 
     pub(crate) fn not_found(detail: impl Into<String>) -> Self {
@@ -66,53 +69,49 @@ impl Problem {
         let said: Vec<_> =
             errors.iter().map(|error| format!("`{}` {}", error.field, error.detail)).collect();
         let mut problem = Self::unprocessable(said.join("; "));
-        problem.errors = errors;
+        problem.0.errors = errors;
         problem
     }
 
     pub(crate) fn with_code(mut self, code: &'static str) -> Self {
-        self.code = Some(code);
+        self.0.code = Some(code);
         self
     }
 
     pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.more.insert(name.to_owned(), value.into());
+        self.0.more.insert(name.to_owned(), value.into());
         self
     }
 
     pub(crate) fn with_header(mut self, name: header::HeaderName, value: &'static str) -> Self {
-        self.headers.push((name, header::HeaderValue::from_static(value)));
+        self.0.headers.push((name, header::HeaderValue::from_static(value)));
         self
     }
 
     pub(crate) fn detail(&self) -> &str {
-        &self.detail
+        &self.0.detail
     }
-}
-
-fn status<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u16(status.as_u16())
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.detail)
+        f.write_str(&self.0.detail)
     }
 }
 
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
-        self.status
+        StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     fn error_response(&self) -> HttpResponse<BoxBody> {
-        let mut response = HttpResponse::build(self.status);
-        for (name, value) in &self.headers {
+        let mut response = HttpResponse::build(self.status_code());
+        for (name, value) in &self.0.headers {
             response.insert_header((name.clone(), value.clone()));
         }
         response
             .content_type("application/problem+json")
-            .body(serde_json::to_vec(self).unwrap_or_default())
+            .body(serde_json::to_vec(&self.0).unwrap_or_default())
     }
 }
 

@@ -47,17 +47,18 @@ impl<'t, 'p> Reader<'t, 'p> {
     }
 
     pub(super) fn texts(&mut self, key: &str) -> Vec<String> {
-        let wrong = "a list of strings";
         match self.table.get(key) {
             None => Vec::new(),
             Some(Value::Array(values)) => values
                 .iter()
                 .filter_map(|value| match value.as_str() {
                     Some(text) => Some(text.to_owned()),
-                    None => self.refuse(key, &value.to_string(), wrong),
+                    None => self.refuse(key, &value.to_string(), "a string"),
                 })
                 .collect(),
-            Some(other) => self.refuse(key, &other.to_string(), wrong).unwrap_or_default(),
+            Some(other) => {
+                self.refuse(key, &other.to_string(), "a list of strings").unwrap_or_default()
+            }
         }
     }
 
@@ -90,25 +91,21 @@ impl<'t, 'p> Reader<'t, 'p> {
         }
     }
 
-    /// A number above zero: `None` where there is none, `Some(None)` where it is wrong.
-    pub(super) fn count(&mut self, key: &str) -> Option<Option<usize>> {
-        let value = self.table.get(key)?;
+    /// A number above zero, or the usual one where none is given.
+    pub(super) fn count(&mut self, key: &str, usual: usize) -> Option<usize> {
+        let Some(value) = self.table.get(key) else { return Some(usual) };
         let count = value.as_integer().and_then(|count| usize::try_from(count).ok());
-        Some(match count.filter(|count| *count > 0) {
-            Some(count) => Some(count),
-            None => self.refuse(key, &value.to_string(), "a whole number above 0"),
-        })
+        count
+            .filter(|count| *count > 0)
+            .or_else(|| self.refuse(key, &value.to_string(), "a whole number above 0"))
     }
 
-    /// A size in bytes, `65536` or `"64 KiB"`: `None` where there is none, `Some(None)` where it is
-    /// wrong.
-    pub(super) fn size(&mut self, key: &str) -> Option<Option<usize>> {
-        let value = self.table.get(key)?;
-        let Some(text) = value.as_str() else { return self.count(key) };
-        Some(match bytes(text) {
-            Some(size) => Some(size),
-            None => self.refuse(key, text, "a size such as `16 MiB`"),
-        })
+    /// A size in bytes, `65536` or `"64 KiB"`, or the usual one where none is given.
+    pub(super) fn size(&mut self, key: &str, usual: usize) -> Option<usize> {
+        let Some(text) = self.table.get(key).and_then(Value::as_str) else {
+            return self.count(key, usual);
+        };
+        bytes(text).or_else(|| self.refuse(key, text, "a size such as `16 MiB`"))
     }
 }
 

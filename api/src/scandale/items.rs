@@ -119,33 +119,34 @@ pub(super) fn failed(cause: StoreError) -> HttpResponse {
 
 /// `skip` and `limit`.
 pub(super) fn window(params: &Params) -> Result<(u64, u64), Vec<Value>> {
-    let mut faults = Vec::new();
-    let mut number = |name: &str, usual: u64| match params.raw(name) {
-        None => usual,
-        Some(text) => match text.parse::<i64>() {
-            Ok(number) => u64::try_from(number).unwrap_or_else(|_| {
-                faults.push(json!({
-                    "type": "greater_than_equal",
-                    "loc": ["query", name],
-                    "msg": "Input should be greater than or equal to 0",
-                    "input": text,
-                    "ctx": { "ge": 0 },
-                }));
-                usual
-            }),
-            Err(_) => {
-                faults.push(json!({
-                    "type": "int_parsing",
-                    "loc": ["query", name],
-                    "msg": "Input should be a valid integer, unable to parse string as an integer",
-                    "input": text,
-                }));
-                usual
-            }
-        },
+    let skip = natural(params, "skip", 0);
+    let limit = natural(params, "limit", PAGE);
+    match (skip, limit) {
+        (Ok(skip), Ok(limit)) => Ok((skip, limit.min(PAGE_MAX))),
+        (skip, limit) => Err(skip.err().into_iter().chain(limit.err()).collect()),
+    }
+}
+
+/// A number that is not below zero, or why there is none.
+fn natural(params: &Params, name: &str, usual: u64) -> Result<u64, Value> {
+    let Some(text) = params.raw(name) else { return Ok(usual) };
+    let Ok(number) = text.parse::<i64>() else {
+        return Err(json!({
+            "type": "int_parsing",
+            "loc": ["query", name],
+            "msg": "Input should be a valid integer, unable to parse string as an integer",
+            "input": text,
+        }));
     };
-    let window = (number("skip", 0), number("limit", PAGE).min(PAGE_MAX));
-    if faults.is_empty() { Ok(window) } else { Err(faults) }
+    u64::try_from(number).map_err(|_| {
+        json!({
+            "type": "greater_than_equal",
+            "loc": ["query", name],
+            "msg": "Input should be greater than or equal to 0",
+            "input": text,
+            "ctx": { "ge": 0 },
+        })
+    })
 }
 
 /// A wrong field as `FastAPI` says it.

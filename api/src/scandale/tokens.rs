@@ -49,7 +49,7 @@ struct Stored {
 
 /// Whether a time stamp holds: SCANDALE's word, and why.
 #[derive(Debug, Serialize)]
-struct Validity {
+struct Check {
     validity: bool,
     /// `pending` or `stamped`.
     state: &'static str,
@@ -151,7 +151,7 @@ pub(crate) async fn check(state: Data<State>, uuid: Path<String>) -> Result<Http
     let Ok(item) = find(&state, &uuid).await else { return Ok(missing()) };
     let finding = finding(&state, item).await?;
     let state = if finding.code == "pending" { "pending" } else { "stamped" };
-    Ok(HttpResponse::Ok().json(Validity { validity: finding.valid, state, finding }))
+    Ok(HttpResponse::Ok().json(Check { validity: finding.valid, state, finding }))
 }
 
 /// `GET /TimeStampTokens/get_timestamp/{uuid}`.

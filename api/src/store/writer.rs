@@ -182,11 +182,17 @@ impl Desk {
     /// not be done takes no other with it.
     async fn commit(&mut self, mut together: Vec<Box<dyn Order>>) {
         match self.attempt(&mut together).await {
-            Ok(()) => together.into_iter().for_each(|order| order.answer(Ok(()))),
+            Ok(()) => {
+                for order in together {
+                    order.answer(Ok(()));
+                }
+            }
             Err(cause) if together.len() == 1 => {
                 error!(error = %cause, "a write failed: {cause}");
                 let cause = Arc::new(cause);
-                together.into_iter().for_each(|order| order.answer(Err(Arc::clone(&cause))));
+                for order in together {
+                    order.answer(Err(Arc::clone(&cause)));
+                }
             }
             Err(cause) => {
                 warn!(error = %cause, deeds = together.len(), "a shared write failed, trying each");

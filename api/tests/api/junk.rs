@@ -156,7 +156,7 @@ async fn send(
         body.len()
     );
     if !kind.is_empty() && !kind.starts_with('\u{1}') {
-        request.push_str(&format!("Content-Type: {kind}\r\n"));
+        request.extend(["Content-Type: ", kind, "\r\n"]);
     }
     request.push_str("\r\n");
     let request = [request.as_bytes(), body].concat();
@@ -167,7 +167,7 @@ async fn send(
 async fn raw(world: &World, request: &[u8]) -> Option<u16> {
     let mut socket = TcpStream::connect(world.api.address()).await.unwrap();
     // What is refused at its beginning is not read to its end.
-    let _ = socket.write_all(request).await;
+    drop(socket.write_all(request).await);
     let mut head = Vec::new();
     while head.len() < 12 {
         let mut some = [0; 64];

@@ -4,6 +4,7 @@ use std::{path::PathBuf, process::Stdio, time::Duration};
 
 use api::{Anonymous, Role};
 use evidence::Record;
+use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines},
@@ -15,6 +16,7 @@ use tokio::{
 
 use crate::{
     proofs::stamp,
+    scandale::literal,
     world::{World, item, uuid},
 };
 
@@ -86,10 +88,8 @@ async fn scandales_own_client_is_told_of_items_and_time_stamps() {
     assert_eq!(subscriber.next().await, scan);
 
     let token = stamp(&world, &Record::of(&one).unwrap().digest()).await;
-    let bytes: String = token.iter().map(|byte| format!("\\x{byte:02x}")).collect();
-    let stamp = format!("{{'tst': b'{bytes}', 'scan_uuid': '{}'}}", uuid(1));
-    let request =
-        world.request(Role::Agent, reqwest::Method::POST, "/TimeStampTokens/").body(stamp);
+    let stamp = literal(&token, &uuid(1).to_string());
+    let request = world.request(Role::Agent, Method::POST, "/TimeStampTokens/").body(stamp);
     let posted: Value = request.send().await.unwrap().json().await.unwrap();
     let tst = subscriber.next().await;
     assert_eq!(tst, json!(["tst", posted]));
@@ -121,7 +121,7 @@ impl Socket {
 
     async fn send(&mut self, text: &str) {
         let length = u16::try_from(text.len()).unwrap();
-        let mut frame = vec![0x81, 0x80 | 126];
+        let mut frame = vec![0x81, 0x80 | 0x7e];
         frame.extend(length.to_be_bytes());
         // The mask is all zeros: it changes nothing.
         frame.extend([0; 4]);
@@ -134,8 +134,8 @@ impl Socket {
             let kind = self.0.read_u8().await.unwrap();
             assert_eq!(kind, 0x81, "a whole text");
             let length = match self.0.read_u8().await.unwrap() {
-                126 => usize::from(self.0.read_u16().await.unwrap()),
-                127 => usize::try_from(self.0.read_u64().await.unwrap()).unwrap(),
+                0x7e => usize::from(self.0.read_u16().await.unwrap()),
+                0x7f => usize::try_from(self.0.read_u64().await.unwrap()).unwrap(),
                 short => usize::from(short),
             };
             let mut text = vec![0; length];

@@ -27,8 +27,9 @@ async fn post(world: &World, path: &str, body: &Value) -> (u16, Value) {
 }
 
 /// Bytes as a Python client writes them.
-fn literal(token: &[u8], uuid: &str) -> Vec<u8> {
-    let bytes: String = token.iter().map(|byte| format!("\\x{byte:02x}")).collect();
+pub(crate) fn literal(token: &[u8], uuid: &str) -> Vec<u8> {
+    let bytes: Vec<_> = token.iter().map(|byte| format!("\\x{byte:02x}")).collect();
+    let bytes = bytes.concat();
     format!("{{'tst': b'{bytes}', 'scan_uuid': '{uuid}'}}").into_bytes()
 }
 
@@ -217,6 +218,11 @@ async fn wrong_fields_are_said_as_fastapi_says_them() {
       }
     ]
     "#);
+}
+
+#[tokio::test]
+async fn bodies_that_are_no_items_are_refused_as_fastapi_refuses_them() {
+    let world = World::new().await;
     insta::assert_json_snapshot!(post(&world, "/items/", &json!([1])).await, @r#"
     [
       422,
