@@ -22,6 +22,8 @@ use turn::Turn;
 
 /// How far the clock of an authority may be off ours.
 const SKEW: Duration = Duration::from_mins(5);
+/// How long an endpoint may take.
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Where an authority is asked.
 #[derive(Clone, Debug)]
@@ -42,6 +44,7 @@ pub struct Endpoint {
 #[derive(Debug)]
 pub struct Client {
     http: reqwest::Client,
+    timeout: Duration,
     endpoints: Vec<(Endpoint, Turn)>,
 }
 
@@ -65,7 +68,15 @@ impl Client {
             exchange::check_url(endpoint)?;
         }
         let endpoints = endpoints.into_iter().map(|endpoint| (endpoint, Turn::default()));
-        Ok(Self { http: exchange::http()?, endpoints: endpoints.collect() })
+        Ok(Self { http: exchange::http()?, timeout: TIMEOUT, endpoints: endpoints.collect() })
+    }
+
+    /// The same, with this much time for an endpoint from the first byte sent to the last byte
+    /// read; otherwise 15 seconds.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
     }
 
     /// A time stamp over `digest` from the first endpoint that gives one that holds.
@@ -99,7 +110,7 @@ impl Client {
             [only] => Request::under_policy(digest, *only),
             _ => Request::new(digest),
         };
-        let answer = exchange::post(&self.http, endpoint, request.to_der()).await?;
+        let answer = exchange::post(&self.http, endpoint, request.to_der(), self.timeout).await?;
         let now = system_time().as_secs();
         let (token, verified) =
             accept(&answer, &request, authority, now, SKEW).map_err(Reason::Refused)?;

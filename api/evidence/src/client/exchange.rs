@@ -12,14 +12,11 @@ use crate::response::MAX_RESPONSE;
 const QUERY: &str = "application/timestamp-query";
 const REPLY: &str = "application/timestamp-reply";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// From the first byte sent to the last byte read.
-const TIMEOUT: Duration = Duration::from_secs(15);
 
 pub(super) fn http() -> Result<reqwest::Client, ClientError> {
     reqwest::Client::builder()
         .redirect(Policy::none()) // an authority that redirects is misconfigured, or not it
         .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(TIMEOUT)
         .build()
         .map_err(ClientError::Http)
 }
@@ -36,10 +33,11 @@ pub(super) async fn post(
     http: &reqwest::Client,
     endpoint: &Endpoint,
     query: Vec<u8>,
+    timeout: Duration,
 ) -> Result<Vec<u8>, Reason> {
     let request =
         http.post(&endpoint.url).header(CONTENT_TYPE, QUERY).header(ACCEPT, REPLY).body(query);
-    let response = request.send().await.map_err(broken)?;
+    let response = request.timeout(timeout).send().await.map_err(broken)?;
     if !response.status().is_success() {
         return Err(Reason::Status {
             status: response.status().as_u16(),

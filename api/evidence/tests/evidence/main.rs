@@ -1,1 +1,27 @@
 //! What the crate promises, tried through its public door.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed, wherever in it that is"
+)]
+
+mod forge;
+
+mod batch;
+mod record;
+
+mod answers;
+mod attributes;
+mod certificates;
+mod contents;
+mod envelope;
+mod mutations;
+
+mod bundle;
+mod evidence_record;
+mod own_authority;
+
+#[cfg(feature = "client")]
+mod client;
+mod openssl;
