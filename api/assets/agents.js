@@ -19,6 +19,9 @@ let find = '';
 let only = 'all';
 let loaded = false;
 let sought = false;
+/** Where the list stands above the items, a few are shown until all are asked for: first those that need attention. */
+let all = false;
+let few = new Set();
 let onUnknown = () => {};
 
 const list = byId('agent-list');
@@ -27,8 +30,9 @@ const pane = byId('agent-pane');
 /** Wires the controls; `unknown(jid)` is called when somebody is heard of who is not in the list, or is not drawn yet. */
 export function startAgents({ unknown }) {
   onUnknown = unknown;
-  byId('agent-find').addEventListener('input', (event) => { find = event.target.value.trim().toLowerCase(); paint(); });
-  byId('agent-only').addEventListener('change', (event) => { only = event.target.value; paint(); });
+  byId('agent-find').addEventListener('input', (event) => { find = event.target.value.trim().toLowerCase(); fromTop(); });
+  byId('agent-only').addEventListener('change', (event) => { only = event.target.value; fromTop(); });
+  byId('agents-more').addEventListener('click', () => { all = true; paint(); });
   wide.addEventListener('change', () => {
     if (wide.matches && !chosen) choose(firstChoice());
     paint();
@@ -44,6 +48,7 @@ export function setAgents(entries) {
   loaded = true;
   if (chosen && !agents.has(chosen)) chosen = null;
   if (!chosen && wide.matches) chosen = firstChoice();
+  few = new Set(sorted().sort((a, b) => needsCare(b) - needsCare(a)).slice(0, FEW).map((agent) => agent.jid));
   paint();
 }
 
@@ -120,19 +125,29 @@ function isWanted(agent) {
 
 /** The first to look at: somebody with drawings, a probe if there is one. */
 function firstChoice() {
-  const all = sorted();
-  return (all.find((agent) => agent.role === 'probe' && !isGone(agent)) ?? all.find((agent) => agent.behaviours.length) ?? all[0])?.jid ?? null;
+  const order = sorted();
+  return (order.find((agent) => agent.role === 'probe' && !isGone(agent)) ?? order.find((agent) => agent.behaviours.length) ?? order[0])?.jid ?? null;
 }
 
 const paint = () => beforePaint('agents', render);
 
+function fromTop() {
+  list.parentElement.scrollTop = 0;
+  paint();
+}
+
 function render() {
-  const all = sorted();
-  const shown = all.filter(isWanted);
+  const everybody = sorted();
+  const wanted = everybody.filter(isWanted);
+  const short = !wide.matches && !all && wanted.length > FEW + 2 && !find && only === 'all';
+  const shown = short ? wanted.filter((agent) => few.has(agent.jid) || agent.jid === chosen) : wanted;
   keyed(list, rows, shown, (agent) => agent.jid, makeRow, updateRow);
   const many = agents.size > FEW;
   byId('agent-tools').hidden = !many;
-  setText(byId('agent-count'), shown.length === all.length ? all.length || '' : `${shown.length} of ${all.length}`);
+  setClass(byId('agents-board'), many ? 'agents many' : 'agents');
+  byId('agents-more').hidden = !short;
+  setText(byId('agents-more'), `Show all ${wanted.length} agents`);
+  setText(byId('agent-count'), wanted.length === everybody.length ? everybody.length || '' : `${wanted.length} of ${everybody.length}`);
   byId('agents').hidden = !loaded;
   byId('agents-skeleton').hidden = loaded;
   byId('agents-none').hidden = !loaded || agents.size > 0;
@@ -251,7 +266,7 @@ function makeDetail(agent) {
   view.node = el('section', { class: 'agent-detail', 'aria-label': `Agent ${agent.jid}` },
     el('header', { class: 'agent-head' },
       el('h3', {}, jidName(agent.jid)),
-      el('p', { class: 'agent-presence' }, view.dot, view.word, ' ', view.since, view.status),
+      el('p', { class: 'agent-presence' }, el('span', { class: 'presence-now' }, view.dot, view.word, ' ', view.since), view.status),
       view.tags,
       view.facts,
       view.stale),
@@ -264,7 +279,7 @@ function updateDetail(view, agent) {
   setClass(view.dot, `dot is-${agent.presence}`);
   setText(view.word, wordOf(agent));
   setAge(view.since, agent.since);
-  setText(view.status, agent.status ? ` · ${agent.status}` : '');
+  setText(view.status, agent.status ?? '');
   setText(view.version, agent.version || 'unknown');
   setText(view.backlog, (agent.backlog ?? 0).toLocaleString());
   setClass(view.backlog, agent.backlog > 0 ? 'num tone-warn' : 'num');
@@ -286,8 +301,8 @@ function byArrow(event) {
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
   const row = event.target.closest?.('.agent-open');
   if (!step || !row) return;
-  const all = [...list.querySelectorAll('.agent-open')];
-  const next = all[all.indexOf(row) + step];
+  const order = [...list.querySelectorAll('.agent-open')];
+  const next = order[order.indexOf(row) + step];
   if (!next) return;
   event.preventDefault();
   next.focus();

@@ -206,8 +206,9 @@ function showSummary(summary) {
   if (byId('health').dataset.key !== key) {
     byId('health').dataset.key = key;
     byId('health').replaceChildren(...parts.flatMap(([text, tone, title, filter], index) => {
-      const before = index === 0 ? '' : tone === 'pending' ? ', ' : '\u00a0· ';
-      return [before, healthPart(text, tone, title, filter)];
+      // Kept with the part before it, so that no line begins with a mark.
+      const mark = index + 1 === parts.length ? '' : parts[index + 1][1] === 'pending' ? ',' : ' ·';
+      return [el('span', { class: 'health-piece' }, healthPart(text, tone, title, filter), mark), ' '];
     }));
   }
   document.title = items.fail > 0 ? `${count(items.fail, 'failing', 'failing')} · Vedette` : 'Vedette';

@@ -102,12 +102,12 @@ function route(nodes, byName) {
   const pairs = nodes.flatMap((from) => from.moves.map((to) => ({ from, to: byName.get(to) })));
   const back = pairs.filter(({ from, to }) => to.layer < from.layer);
   const ends = plan(back);
-  const room = { nodes, loops, lanes: [] };
+  const room = { nodes, loops, lanes: [], gutters: new Map() };
   const edges = [];
   for (const { from, to } of pairs) {
     if (from === to) edges.push(loop(from));
     else if (to.layer > from.layer) edges.push(ahead(from, to));
-    else if (to.layer === from.layer) edges.push(beside(from, to));
+    else if (to.layer === from.layer) edges.push(beside(from, to, room));
   }
   back.sort((a, b) => (a.from.layer - a.to.layer) - (b.from.layer - b.to.layer));
   for (const edge of back) edges.push(around(edge, ends, room));
@@ -156,8 +156,8 @@ function around(edge, ends, room) {
   const face = (node) => (down > 0 ? node.y + HEIGHT : node.y);
   const y0 = from.y + HEIGHT / 2;
   const y1 = to.y + HEIGHT / 2;
-  const x0 = edge.exit === 'face' ? port(edge, from, ends, room.loops) : from.right + GUTTER;
-  const x1 = edge.entry === 'face' ? port(edge, to, ends, room.loops) : to.left - GUTTER;
+  const x0 = edge.exit === 'face' ? port(edge, from, ends, room.loops) : from.right + gutter(room, `right ${from.layer}`);
+  const x1 = edge.entry === 'face' ? port(edge, to, ends, room.loops) : to.left - gutter(room, `left ${to.layer}`);
   const lane = laneFor(edge, [x1, x0], down, room);
   const points = [];
   if (edge.exit === 'face') points.push([x0, face(from)]);
@@ -166,6 +166,13 @@ function around(edge, ends, room) {
   if (edge.entry === 'face') points.push([x1, face(to)]);
   else points.push([x1, y1 + down * 6], [to.x, y1 + down * 6]);
   return drawn(from, to, points);
+}
+
+/** How far beside a column the next line may run, so that two of them can be told apart. */
+function gutter(room, key) {
+  const used = room.gutters.get(key) ?? 0;
+  room.gutters.set(key, used + 1);
+  return GUTTER + 5 * (used % 4);
 }
 
 /** The nearest free lane beyond all nodes that it passes. */
@@ -200,14 +207,14 @@ function ahead(from, to) {
 }
 
 /** Between two states of one layer: straight when they are neighbours, else out to the right and back. */
-function beside(from, to) {
+function beside(from, to, room) {
   const twoWay = to.moves.includes(from.name);
   const down = to.y > from.y ? 1 : -1;
   if (Math.abs(to.row - from.row) === 1) {
     const x = (from.left + from.right) / 2 + (twoWay ? down * 9 : 0);
     return drawn(from, to, [[x, down > 0 ? from.y + HEIGHT : from.y], [x, down > 0 ? to.y : to.y + HEIGHT]]);
   }
-  const x = from.right + GUTTER;
+  const x = from.right + gutter(room, `right ${from.layer}`);
   return drawn(from, to, [[from.x + from.w, from.y + HEIGHT / 2 + 6 * down], [x, from.y + HEIGHT / 2 + 6 * down], [x, to.y + HEIGHT / 2 - 6 * down], [to.x + to.w, to.y + HEIGHT / 2 - 6 * down]]);
 }
 
