@@ -1,10 +1,5 @@
 //! How many items a second are stored, through HTTP on loopback, on disk before the answer.
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    missing_docs,
-    reason = "a benchmark stops where something is wrong"
-)]
+#![expect(clippy::unwrap_used, reason = "a benchmark stops where something is wrong")]
 
 use std::net::SocketAddr;
 
@@ -63,7 +58,7 @@ impl World {
         if batch == 1 {
             return self.item().to_string();
         }
-        Value::from_iter((0..batch).map(|_| self.item())).to_string()
+        (0..batch).map(|_| self.item()).collect::<Value>().to_string()
     }
 
     async fn post(&self, body: String) {

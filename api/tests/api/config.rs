@@ -80,8 +80,8 @@ fn every_problem_is_named_at_once() {
     `listen`: `here` is not an address such as `127.0.0.1:8000`
     `database`: `mysql://x` is not `sqlite://` and the path of a file
     `tsa.own`: `7` is not a string
-    `tsa.anchors`: `1` is not a list of strings
-    `tsa.anchors`: `/nowhere/none.pem` is not files with certificates in PEM
+    `tsa.anchors`: `1` is not a string
+    `tsa.anchors`: `/nowhere/none.pem` is not a file with certificates in PEM
     `auth.anonymous`: `write` is not `none` or `read`
     `auth.token[0].file`: is missing; it is the file that holds the token
     `auth.token[0].name`: `a:b` is not a name without `:`
