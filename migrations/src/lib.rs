@@ -1,1 +1,10 @@
-//! migrations
+//! The shape of the database, one file a step: run [`Migrator`] with `up` and the database is as the
+//! store of the API expects it.
+//!
+//! Steps are never changed once released; a new wish is a new file. Column types are those that SQLite
+//! and PostgreSQL both know.
+
+mod m20261101_000001_first;
+mod migrator;
+
+pub use migrator::Migrator;

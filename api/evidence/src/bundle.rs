@@ -1,13 +1,4 @@
 //! A record with all that shows when it existed, in one file: ASiC-S (EN 319 162-1).
-//!
-//! | entry | what |
-//! |---|---|
-//! | `mimetype` | `application/vnd.etsi.asic-s+zip`, first and uncompressed |
-//! | `item.json` | the record, byte for byte |
-//! | `META-INF/evidencerecord.ers` | the path and the token as an evidence record (RFC 4998) |
-//! | `proof.json` | the same path for a reader without ASN.1, see `bundle/proof.rs` |
-//! | `root.tsr` | the token as an answer, for `openssl ts -verify -digest ROOT -in root.tsr` |
-//! | `authority.pem` | the authority's certificates, for `-CAfile`; believed by nobody |
 
 mod archive;
 mod error;
@@ -30,6 +21,29 @@ use archive::Entries;
 use proof::Proof;
 
 /// A bundle that has been read, but not yet checked.
+///
+/// | entry | what |
+/// |---|---|
+/// | `mimetype` | `application/vnd.etsi.asic-s+zip`, first and uncompressed |
+/// | `item.json` | the record, byte for byte |
+/// | `META-INF/evidencerecord.ers` | the path and the token as an evidence record (RFC 4998) |
+/// | `proof.json` | the same path for a reader without ASN.1, see below |
+/// | `root.tsr` | the token as an answer, for `openssl ts -verify -digest ROOT -in root.tsr` |
+/// | `authority.pem` | the authority's certificates, for `-CAfile`; believed by nobody |
+///
+/// `proof.json`, with digests in hexadecimal; a parent is SHA-256 of its two children, the smaller
+/// one first (RFC 4998 section 4.2):
+///
+/// ```json
+/// {
+///   "hash": "sha256",
+///   "leaf": "SHA-256 of item.json",
+///   "path": ["sibling of the leaf", "sibling of its parent", "…"],
+///   "root": "what the token in root.tsr is for",
+///   "authority": "what the maker of the bundle calls the authority; shown, not checked",
+///   "gen_time": "2026-03-01T12:00:00.123Z"
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bundle {
     item: Vec<u8>,

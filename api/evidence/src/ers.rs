@@ -139,11 +139,11 @@ impl EvidenceRecord {
         let mut found: Vec<(&Authority, Verified)> = Vec::new();
         for (place, chain) in self.sequence.iter().enumerate() {
             let first = chain.first().ok_or(EvidenceRecordError::Empty)?;
-            let hash = first.hash()?;
+            let hash = first.hash(found.len() + 1)?;
             let mut value = self.value_of_chain(place, hash, data)?;
             for stamp in chain {
                 let number = found.len() + 1;
-                if stamp.hash()? != hash {
+                if stamp.hash(number)? != hash {
                     return Err(EvidenceRecordError::Hash);
                 }
                 let root = stamp
@@ -184,13 +184,14 @@ impl EvidenceRecord {
 }
 
 impl ArchiveTimeStamp {
-    fn hash(&self) -> Result<HashAlgorithm, EvidenceRecordError> {
+    /// The hash function of the tree; `number` is the place of this time stamp, for the error.
+    fn hash(&self, number: usize) -> Result<HashAlgorithm, EvidenceRecordError> {
         let oid = if let Some(algorithm) = &self.digest_algorithm {
             algorithm.oid
         } else {
             let token = self.time_stamp.to_der()?;
             let token = Token::parse(&token)
-                .map_err(|source| EvidenceRecordError::Token { number: 1, source })?;
+                .map_err(|source| EvidenceRecordError::Token { number, source })?;
             token.info.message_imprint.hash_algorithm.oid
         };
         HashAlgorithm::from_oid(oid).ok_or(EvidenceRecordError::Hash)

@@ -65,7 +65,7 @@ pub use gen_time::GenTime;
 pub use own::{Files, OwnAuthority, OwnAuthorityError};
 pub use record::{Record, RecordError};
 pub use request::Request;
-pub use response::{FailInfo, MAX_RESPONSE};
+pub use response::MAX_RESPONSE;
 pub use token::TokenError;
 pub use trust::{AnchorError, Authority, Trust};
 pub use verify::{Verified, accept, verify, verify_any};

@@ -1,8 +1,11 @@
 //! The answer of an authority: a status, and a token when it was granted (RFC 3161 section 2.4.2).
 
+use std::borrow::Cow;
+
 use der::asn1::BitString;
 use der::{Any, Decode, Encode, Reader, Sequence, SliceReader};
 
+use crate::ber;
 use crate::token::TokenError;
 use crate::wire::PkiStatusInfo;
 
@@ -11,7 +14,7 @@ pub const MAX_RESPONSE: usize = 256 * 1024;
 
 /// Why an authority refuses a request (RFC 3161 section 2.4.2, `PKIFailureInfo`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FailInfo {
+pub(crate) enum FailInfo {
     /// Unknown hash function.
     BadAlg,
     /// The request is not allowed.
@@ -43,7 +46,7 @@ impl FailInfo {
     ];
 
     /// Its name in RFC 3161.
-    pub const fn name(self) -> &'static str {
+    const fn name(self) -> &'static str {
         match self {
             Self::BadAlg => "badAlg",
             Self::BadRequest => "badRequest",
@@ -90,6 +93,14 @@ pub(crate) fn split(response: &[u8]) -> der::Result<(PkiStatusInfo, Option<&[u8]
         Ok((status, token))
     })?;
     reader.finish(parts)
+}
+
+/// The same answer in DER, when it came in BER.
+pub(crate) fn in_der(response: &[u8]) -> Cow<'_, [u8]> {
+    if split(response).is_ok() {
+        return Cow::Borrowed(response);
+    }
+    ber::to_der(response).map_or(Cow::Borrowed(response), Cow::Owned)
 }
 
 /// Fails with the authority's reasons unless the status is "granted" or "granted with changes".

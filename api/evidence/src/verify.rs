@@ -13,12 +13,11 @@ use std::time::Duration;
 use der::asn1::{Int, ObjectIdentifier};
 use serde::Serialize;
 
-use crate::ber;
 use crate::digest::{Digest, HashAlgorithm, sha256};
 use crate::gen_time::GenTime;
 use crate::request::Request;
 use crate::response::{self, MAX_RESPONSE};
-use crate::token::{Token, TokenError, in_der};
+use crate::token::{self, Token, TokenError};
 use crate::trust::Authority;
 use attributes::Attributes;
 use signer::Signer;
@@ -78,15 +77,11 @@ pub fn accept(
     if answer.len() > MAX_RESPONSE {
         return Err(TokenError::TooLarge { size: answer.len() });
     }
-    let normal = ber::to_der(answer);
-    let answer = match response::split(answer) {
-        Ok(_) => answer,
-        Err(_) => normal.as_deref().unwrap_or(answer),
-    };
+    let answer = response::in_der(answer);
     let (status, token) =
-        response::split(answer).map_err(TokenError::malformed("TimeStampResp"))?;
+        response::split(&answer).map_err(TokenError::malformed("TimeStampResp"))?;
     response::check(&status)?;
-    let token = in_der(token.ok_or(TokenError::NoToken)?);
+    let token = token::in_der(token.ok_or(TokenError::NoToken)?);
     let expected = Expected {
         nonce: request.nonce(),
         policy: request.policy(),
@@ -108,7 +103,7 @@ pub fn verify(
     digest: &Digest,
     authority: &Authority,
 ) -> Result<Verified, TokenError> {
-    let token = in_der(token);
+    let token = token::in_der(token);
     judge(&Token::parse(&token)?, Expected::imprint(HashAlgorithm::Sha256, digest), authority)
 }
 
@@ -127,13 +122,18 @@ pub(crate) fn verify_imprint<'a>(
     imprint: &[u8],
     authorities: &'a [Authority],
 ) -> Result<(&'a Authority, Verified), TokenError> {
-    let token = in_der(token);
+    let token = token::in_der(token);
     let token = Token::parse(&token)?;
     let mut reason = TokenError::NoAuthority;
     for authority in authorities {
         match judge(&token, Expected::imprint(hash, imprint), authority) {
             Ok(verified) => return Ok((authority, verified)),
-            Err(error) if error.is_about_the_authority() => reason = error,
+            Err(error) if error.is_about_the_authority() => {
+                // That a token leads elsewhere says least of all.
+                if matches!(reason, TokenError::NoAuthority | TokenError::Chain { .. }) {
+                    reason = error;
+                }
+            }
             Err(error) => return Err(error),
         }
     }

@@ -1,4 +1,4 @@
-//! The zip archive itself, read within bounds (EN 319 162-1 annex A).
+//! The zip archive itself, written and read within bounds (EN 319 162-1 annex A).
 
 use std::io::{Cursor, Read, Write};
 
@@ -14,11 +14,13 @@ const MIMETYPE: (&str, &[u8]) = ("mimetype", b"application/vnd.etsi.asic-s+zip")
 /// Where the name of the first entry begins: behind the fixed part of its header.
 const FIRST_NAME: usize = 30;
 
-const ITEM: &str = "item.json";
-const EVIDENCE: &str = "META-INF/evidencerecord.ers";
-const PROOF: &str = "proof.json";
-const ANSWER: &str = "root.tsr";
-const AUTHORITY: &str = "authority.pem";
+/// An entry, and how many bytes of it are read at most.
+type Kind = (&'static str, usize);
+const ITEM: Kind = ("item.json", 1024 * 1024);
+const EVIDENCE: Kind = ("META-INF/evidencerecord.ers", 1024 * 1024);
+const PROOF: Kind = ("proof.json", 16 * 1024);
+const ANSWER: Kind = ("root.tsr", 256 * 1024);
+const AUTHORITY: Kind = ("authority.pem", 256 * 1024);
 
 /// The contents of a bundle.
 #[derive(Debug)]
@@ -31,38 +33,46 @@ pub(super) struct Entries {
 }
 
 pub(super) fn write(entries: &Entries) -> Result<Vec<u8>, BundleError> {
-    let contents: [(&str, &[u8]); 6] = [
-        MIMETYPE,
+    let contents = [
         (ITEM, &entries.item),
         (EVIDENCE, &entries.evidence),
         (PROOF, &entries.proof),
         (ANSWER, &entries.answer),
         (AUTHORITY, &entries.authority_pem),
     ];
-    let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
-    for (name, content) in contents {
-        archive.start_file(name, stored).map_err(BundleError::Archive)?;
-        archive.write_all(content).map_err(|error| BundleError::Archive(ZipError::Io(error)))?;
+    add(&mut archive, MIMETYPE.0, MIMETYPE.1)?;
+    for (kind, content) in contents {
+        within_limit(kind, content.len())?;
+        add(&mut archive, kind.0, content)?;
     }
     Ok(archive.finish().map_err(BundleError::Archive)?.into_inner())
 }
 
 pub(super) fn read(file: &[u8]) -> Result<Entries, BundleError> {
     if file.len() > MAX_FILE {
-        return Err(BundleError::TooLarge { what: "the file".to_owned(), limit: 4 * 1024 * 1024 });
+        return Err(BundleError::TooLarge { what: "the bundle".to_owned(), limit: MAX_FILE });
     }
     check_mimetype(file)?;
     let mut archive = ZipArchive::new(Cursor::new(file)).map_err(BundleError::Archive)?;
-    check_unambiguous(&mut archive)?;
-    let entries = Entries {
-        item: entry(&mut archive, ITEM, 1024 * 1024)?,
-        evidence: entry(&mut archive, EVIDENCE, 1024 * 1024)?,
-        proof: entry(&mut archive, PROOF, 16 * 1024)?,
-        answer: entry(&mut archive, ANSWER, 256 * 1024)?,
-        authority_pem: entry(&mut archive, AUTHORITY, 256 * 1024)?,
-    };
-    Ok(entries)
+    check_names(&mut archive)?;
+    Ok(Entries {
+        item: entry(&mut archive, ITEM)?,
+        evidence: entry(&mut archive, EVIDENCE)?,
+        proof: entry(&mut archive, PROOF)?,
+        answer: entry(&mut archive, ANSWER)?,
+        authority_pem: entry(&mut archive, AUTHORITY)?,
+    })
+}
+
+fn add(
+    archive: &mut ZipWriter<Cursor<Vec<u8>>>,
+    name: &str,
+    content: &[u8],
+) -> Result<(), BundleError> {
+    let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    archive.start_file(name, stored).map_err(BundleError::Archive)?;
+    archive.write_all(content).map_err(|error| BundleError::Archive(ZipError::Io(error)))
 }
 
 /// The first entry, at the place where tools look for it.
@@ -76,8 +86,8 @@ fn check_mimetype(file: &[u8]) -> Result<(), BundleError> {
 }
 
 /// Tools differ in which of two entries of one name they take, so there must be no such entries.
-fn check_unambiguous(archive: &mut ZipArchive<Cursor<&[u8]>>) -> Result<(), BundleError> {
-    let known = [MIMETYPE.0, ITEM, EVIDENCE, PROOF, ANSWER, AUTHORITY];
+fn check_names(archive: &mut ZipArchive<Cursor<&[u8]>>) -> Result<(), BundleError> {
+    let known = [MIMETYPE.0, ITEM.0, EVIDENCE.0, PROOF.0, ANSWER.0, AUTHORITY.0];
     for name in archive.file_names() {
         let name = name.map_err(BundleError::Archive)?;
         if !known.contains(&name.as_ref()) {
@@ -91,23 +101,24 @@ fn check_unambiguous(archive: &mut ZipArchive<Cursor<&[u8]>>) -> Result<(), Bund
     archive.validate_header_consistency().map_err(BundleError::Archive)
 }
 
-fn entry(
-    archive: &mut ZipArchive<Cursor<&[u8]>>,
-    name: &'static str,
-    limit: u64,
-) -> Result<Vec<u8>, BundleError> {
-    let entry = match archive.by_name(name) {
+fn entry(archive: &mut ZipArchive<Cursor<&[u8]>>, kind: Kind) -> Result<Vec<u8>, BundleError> {
+    let mut entry = match archive.by_name(kind.0) {
         Ok(entry) => entry,
-        Err(ZipError::FileNotFound) => return Err(BundleError::Missing(name)),
+        Err(ZipError::FileNotFound) => return Err(BundleError::Missing(kind.0)),
         Err(error) => return Err(BundleError::Archive(error)),
     };
-    if entry.size() > limit {
-        return Err(BundleError::TooLarge { what: name.to_owned(), limit });
-    }
+    within_limit(kind, usize::try_from(entry.size()).unwrap_or(usize::MAX))?;
+    // Entries are stored as they are, so there is never more to read than the file is long.
     let mut content = Vec::new();
-    entry
-        .take(limit)
-        .read_to_end(&mut content)
-        .map_err(|error| BundleError::Archive(ZipError::Io(error)))?;
-    Ok(content)
+    match entry.read_to_end(&mut content) {
+        Ok(_) => Ok(content),
+        Err(error) => Err(BundleError::Archive(ZipError::Io(error))),
+    }
+}
+
+fn within_limit((name, limit): Kind, size: usize) -> Result<(), BundleError> {
+    if size > limit {
+        return Err(BundleError::TooLarge { what: format!("`{name}`"), limit });
+    }
+    Ok(())
 }

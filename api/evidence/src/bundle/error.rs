@@ -12,12 +12,12 @@ pub enum BundleError {
     #[error("not a readable zip archive")]
     Archive(#[source] zip::result::ZipError),
     /// More than is read.
-    #[error("`{what}` is larger than {limit} bytes")]
+    #[error("{what} is larger than {limit} bytes")]
     TooLarge {
-        /// The file, or an entry in it.
+        /// The bundle, or an entry in it.
         what: String,
         /// How much is read at most.
-        limit: u64,
+        limit: usize,
     },
     /// An archive of another kind.
     #[error("not a bundle: its first entry is not the `mimetype` of ASiC-S, uncompressed")]

@@ -1,17 +1,5 @@
-//! `proof.json`: the way from the record to the stamped root, for a reader without ASN.1.
-//!
-//! ```json
-//! {
-//!   "hash": "sha256",
-//!   "leaf": "SHA-256 of item.json",
-//!   "path": ["sibling of the leaf", "sibling of its parent", "…"],
-//!   "root": "what the token in root.tsr is for",
-//!   "authority": "what the maker of the bundle calls the authority; shown, not checked",
-//!   "gen_time": "2026-03-01T12:00:00.123Z"
-//! }
-//! ```
-//!
-//! A parent is SHA-256 of its two children, the smaller one first (RFC 4998 section 4.2).
+//! `proof.json`: the way from the record to the stamped root, for a reader without ASN.1; see
+//! [`Bundle`](super::Bundle) for its form.
 
 use serde::{Deserialize, Serialize};
 

@@ -57,7 +57,7 @@ pub enum Reason {
         limit: usize,
     },
     /// The answer does not hold.
-    #[error("refused")]
+    #[error("its answer does not hold")]
     Refused(#[source] TokenError),
 }
 
@@ -113,5 +113,5 @@ impl fmt::Display for StampError {
 }
 
 fn seconds(wait: &Duration) -> String {
-    format!("{} s", wait.as_secs().max(1))
+    format!("{} s", wait.as_millis().div_ceil(1000))
 }

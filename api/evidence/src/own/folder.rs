@@ -72,6 +72,7 @@ pub(super) fn open(folder: &Path) -> Result<OwnAuthority, OwnAuthorityError> {
         }
         let (_, files) = OwnAuthority::create()?;
         fs::create_dir_all(folder).map_err(failed("make", folder))?;
+        sync(folder.parent().unwrap_or(folder))?;
         // Another process may have been faster; then its key is the one.
         write_new(&secret, files.secret_pem.as_bytes(), 0o600)?;
     }
@@ -125,7 +126,12 @@ fn write_new(path: &Path, content: &[u8], mode: u32) -> Result<(), OwnAuthorityE
     });
     let removed = fs::remove_file(&temporary);
     written.and(removed).map_err(failed("write", path))?;
-    let folder = path.parent().unwrap_or(Path::new("."));
+    sync(path.parent().unwrap_or(path))
+}
+
+/// Makes the names in a folder durable.
+fn sync(folder: &Path) -> Result<(), OwnAuthorityError> {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed("write", folder))
 }
 

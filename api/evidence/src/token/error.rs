@@ -27,7 +27,7 @@ pub enum TokenError {
     #[error("{0}")]
     Shape(&'static str),
     /// The authority refused.
-    #[error("the authority refused (status {status}, {}): {text}", .fail_info.join(", "))]
+    #[error("the authority refused: {}", in_words(*.status, .fail_info, .text))]
     Refused {
         /// `PKIStatus`, 2 and more.
         status: u8,
@@ -171,10 +171,27 @@ impl TokenError {
 
     /// Whether another authority could still accept the same token.
     pub(crate) fn is_about_the_authority(&self) -> bool {
-        matches!(self, Self::Policy(_) | Self::SignerMissing | Self::Chain { .. })
+        matches!(
+            self,
+            Self::Policy(_)
+                | Self::SignerMissing
+                | Self::SigningCertificate
+                | Self::Chain { .. }
+                | Self::AnchorValidity { .. }
+        )
     }
 
     pub(crate) fn malformed(what: &'static str) -> impl Fn(der::Error) -> Self {
         move |source| Self::Malformed { what, source }
+    }
+}
+
+/// Whatever an authority says of a refusal: some send words, some bits, some neither.
+fn in_words(status: u8, fail_info: &[&str], text: &str) -> String {
+    let bits = fail_info.join(", ");
+    match (text, bits.as_str()) {
+        ("", "") => format!("status {status}"),
+        ("", reason) | (reason, "") => reason.to_owned(),
+        (text, bits) => format!("{text} ({bits})"),
     }
 }

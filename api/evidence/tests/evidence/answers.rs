@@ -109,7 +109,27 @@ fn a_refusal_is_told_in_the_words_of_the_authority() {
     let response = Answer { status, token: None }.to_der().unwrap();
     let error = refused(&response, &asked(), &Forge::new().authority());
     assert_eq!(error.code(), "refused");
-    assert_snapshot!(text(&error), @"the authority refused (status 2, badAlg): closed today");
+    assert_snapshot!(text(&error), @"the authority refused: closed today (badAlg)");
+}
+
+#[test]
+fn a_refusal_without_words_is_told_by_its_number() {
+    let error = refused(&answer(5, None), &asked(), &Forge::new().authority());
+    assert_snapshot!(text(&error), @"the authority refused: status 5");
+}
+
+#[test]
+fn an_answer_in_ber_is_accepted_and_its_token_kept_in_der() {
+    let forge = Forge::new();
+    let request = asked();
+    let der = forge.respond(&request.to_der());
+    let authority = forge.authority();
+    let (kept, _) = accept(&der, &request, &authority, NOW, MINUTE).unwrap();
+    let status = &[0x30, 3, 2, 1, 0];
+    let token = [&[0x30, 0x80], &kept[4..], &[0, 0]].concat();
+    let ber = [&[0x30, 0x80][..], status, &token, &[0, 0]].concat();
+    let (token, _) = accept(&ber, &request, &authority, NOW, MINUTE).unwrap();
+    assert_eq!(token, kept);
 }
 
 #[test]
@@ -155,4 +175,8 @@ fn the_authority_that_vouches_is_found_among_several() {
     assert_eq!(code(&three.token(), DATA, &authorities), "chain");
     assert_eq!(code(&two.token(), b"other", &authorities), "imprint");
     assert_eq!(code(&two.token(), DATA, &[]), "no-authority");
+    // Why the right one refuses is told, not that another one is not it.
+    let strict = two.authority().with_policies(["1.3.6.1.4.1.55555.2"]).unwrap();
+    assert_eq!(code(&two.token(), DATA, &[strict.clone(), one.authority()]), "policy");
+    assert_eq!(code(&two.token(), DATA, &[one.authority(), strict]), "policy");
 }

@@ -288,13 +288,38 @@ fn what_is_too_large_is_not_read() {
     let case = case();
     let error = case.error(|parts| *part(parts, "proof.json") = vec![b' '; 20_000]);
     assert_snapshot!(text(&error), @"`proof.json` is larger than 16384 bytes");
-    assert_snapshot!(text(&Bundle::read(&vec![0; 5_000_000]).unwrap_err()), @"`the file` is larger than 4194304 bytes");
+    assert_snapshot!(text(&Bundle::read(&vec![0; 5_000_000]).unwrap_err()), @"the bundle is larger than 4194304 bytes");
+}
+
+#[test]
+fn what_could_not_be_read_again_is_not_written() {
+    let forge = Forge::new();
+    let item = format!("{{\"a\":\"{}\"}}", "x".repeat(1024 * 1024));
+    let built = Bundle::build(item.as_bytes(), &[], &forge.token(), &forge.authority());
+    assert_eq!(built.unwrap_err().code(), "archive");
+    let built = Bundle::build(ITEM, &[], b"no token", &forge.authority());
+    assert_eq!(built.unwrap_err().code(), "malformed");
+}
+
+#[test]
+fn a_compressed_entry_is_refused() {
+    let mut file = case().file;
+    // The method of each entry, in its own header and in the directory.
+    for place in 0..file.len() - 4 {
+        let at = match &file[place..place + 4] {
+            b"PK\x03\x04" if place > 0 => place + 8,
+            b"PK\x01\x02" => place + 10,
+            _ => continue,
+        };
+        file[at] = 8;
+    }
+    assert_eq!(Bundle::read(&file).unwrap_err().code(), "archive");
 }
 
 #[test]
 fn a_size_that_is_not_true_is_refused() {
     let case = case();
-    let mut file = case.file.clone();
+    let mut file = case.file;
     // The uncompressed size of every entry in the central directory, made huge.
     let mut places = Vec::new();
     for place in 0..file.len() - 4 {

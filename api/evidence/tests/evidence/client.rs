@@ -139,7 +139,7 @@ async fn a_page_instead_of_an_answer_leads_to_the_next() {
 
 #[tokio::test]
 async fn an_answer_without_sense_leads_to_the_next() {
-    assert_snapshot!(fails_over(|_| Some(granted(b"<html>"))).await, @"no authority has stamped: `bad`: refused: cannot read TimeStampResp: unknown/unsupported ASN.1 DER tag: 0x3c");
+    assert_snapshot!(fails_over(|_| Some(granted(b"<html>"))).await, @"no authority has stamped: `bad`: its answer does not hold: cannot read TimeStampResp: unknown/unsupported ASN.1 DER tag: 0x3c");
 }
 
 #[tokio::test]
@@ -157,7 +157,7 @@ async fn a_redirect_is_not_followed() {
 #[tokio::test]
 async fn an_answer_of_another_authority_leads_to_the_next() {
     let other = own();
-    assert_snapshot!(fails_over(move |request| Some(granted(&other.respond(request)))).await, @"no authority has stamped: `bad`: refused: the certificate does not lead to an anchor of `own`: UnknownIssuer");
+    assert_snapshot!(fails_over(move |request| Some(granted(&other.respond(request)))).await, @"no authority has stamped: `bad`: its answer does not hold: the certificate does not lead to an anchor of `own`: UnknownIssuer");
 }
 
 #[tokio::test]
@@ -202,7 +202,7 @@ async fn every_endpoint_says_why_not() {
     let trusted = own().authority();
     let both = vec![broken.endpoint("busy", &trusted), other.endpoint("other", &trusted)];
     let client = Client::new(both).unwrap();
-    assert_snapshot!(client.stamp(&sha256(b"data")).await.unwrap_err(), @"no authority has stamped: `busy`: HTTP status 503; `other`: refused: the certificate does not lead to an anchor of `own`: UnknownIssuer");
+    assert_snapshot!(client.stamp(&sha256(b"data")).await.unwrap_err(), @"no authority has stamped: `busy`: HTTP status 503; `other`: its answer does not hold: the certificate does not lead to an anchor of `own`: UnknownIssuer");
     let none = Client::new(Vec::new()).unwrap();
     assert_snapshot!(none.stamp(&sha256(b"data")).await.unwrap_err(), @"no authority is configured");
 }
@@ -225,8 +225,16 @@ async fn an_endpoint_is_not_asked_more_often_than_it_allows() {
         Endpoint { min_interval: Duration::from_hours(1), ..server.endpoint("own", &authority) };
     let client = Client::new(vec![spaced]).unwrap();
     client.stamp(&sha256(b"data")).await.unwrap();
-    assert_snapshot!(client.stamp(&sha256(b"data")).await.unwrap_err(), @"no authority has stamped: `own`: not asked again for another 3599 s");
+    let error = client.stamp(&sha256(b"data")).await.unwrap_err();
+    assert!(matches!(error.failures[0].reason, Reason::NotYet { .. }), "{error}");
+    assert!(error.retry_after > Duration::from_mins(59));
     assert_eq!(server.asked.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn a_pause_is_told_in_seconds() {
+    let reason = Reason::NotYet { wait: Duration::from_millis(89_001) };
+    assert_snapshot!(reason, @"not asked again for another 90 s");
 }
 
 #[tokio::test]

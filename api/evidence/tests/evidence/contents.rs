@@ -22,9 +22,9 @@ fn holds(change: impl FnOnce(&mut TstInfo)) -> evidence::Verified {
     judge(&forge.token_with(change), &forge.authority()).unwrap()
 }
 
-fn extension(oid: &str, critical: bool, value: &[u8]) -> Option<Vec<Extension>> {
+fn extension(oid: &str, critical: bool, value: &[u8]) -> Vec<Extension> {
     let extn_id = ObjectIdentifier::new_unwrap(oid);
-    Some(vec![Extension { extn_id, critical, extn_value: OctetString::new(value).unwrap() }])
+    vec![Extension { extn_id, critical, extn_value: OctetString::new(value).unwrap() }]
 }
 
 #[test]
@@ -80,8 +80,11 @@ fn another_authority_s_name_is_refused() {
 
 #[test]
 fn a_critical_extension_that_is_not_known_is_refused() {
-    assert_eq!(code(|info| info.extensions = extension("1.2.3.4", true, &[5, 0])), "extension");
-    holds(|info| info.extensions = extension("1.2.3.4", false, &[5, 0]));
+    assert_eq!(
+        code(|info| info.extensions = Some(extension("1.2.3.4", true, &[5, 0]))),
+        "extension"
+    );
+    holds(|info| info.extensions = Some(extension("1.2.3.4", false, &[5, 0])));
 }
 
 #[test]
@@ -91,7 +94,7 @@ fn a_qualified_time_stamp_is_known_as_one() {
     for (statement, is_qualified) in [(qualified, true), (other, false)] {
         let statements = vec![vec![der::Any::from_der(&statement).unwrap()]].to_der().unwrap();
         let id = oid::QC_STATEMENTS.to_string();
-        let verified = holds(|info| info.extensions = extension(&id, true, &statements));
+        let verified = holds(|info| info.extensions = Some(extension(&id, true, &statements)));
         assert_eq!(verified.qualified, is_qualified);
     }
     assert!(!holds(|_| {}).qualified);

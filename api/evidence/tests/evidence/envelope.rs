@@ -133,7 +133,7 @@ fn a_signer_does_not_borrow_the_standing_of_a_certificate_beside_it() {
 #[test]
 fn a_certificate_of_the_same_issuer_and_number_is_not_the_signer_s() {
     let (forge, other) = (Forge::new(), Forge::new());
-    let mut fake: Certificate = other.certificate.clone();
+    let mut fake: Certificate = other.certificate;
     fake.tbs_certificate.serial_number = forge.certificate.tbs_certificate.serial_number.clone();
     let stuffed = rewrapped(&forge.token(), |data| data.certificates = Some(bag(&[&fake])));
     assert_eq!(refusal(&stuffed, &forge.authority()), "signing-certificate");

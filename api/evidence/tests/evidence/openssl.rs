@@ -197,5 +197,5 @@ fn a_refusal_of_openssl_is_understood() {
     let answer = theirs.respond(&request.to_der());
     let skew = Duration::from_mins(5);
     let error = accept(&answer, &request, &theirs.authority, now(), skew).unwrap_err();
-    insta::assert_snapshot!(crate::forge::text(&error), @"the authority refused (status 2, unacceptedPolicy): Requested policy is not supported.");
+    insta::assert_snapshot!(crate::forge::text(&error), @"the authority refused: Requested policy is not supported. (unacceptedPolicy)");
 }

@@ -64,11 +64,11 @@ fn every_serial_number_is_another() {
 fn what_cannot_be_granted_is_refused_with_a_reason() {
     let sha1 = ObjectIdentifier::new_unwrap("1.3.14.3.2.26");
     let other = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.1.1");
-    assert_snapshot!(rejection(|r| r.message_imprint.hash_algorithm.oid = sha1), @"the authority refused (status 2, badAlg): SHA-256, SHA-384 or SHA-512, please");
-    assert_snapshot!(rejection(|r| r.version = 2), @"the authority refused (status 2, badRequest): version 1 is the only one");
-    assert_snapshot!(rejection(|r| r.req_policy = Some(other)), @"the authority refused (status 2, unacceptedPolicy): this policy is not offered");
+    assert_snapshot!(rejection(|r| r.message_imprint.hash_algorithm.oid = sha1), @"the authority refused: SHA-256, SHA-384 or SHA-512, please (badAlg)");
+    assert_snapshot!(rejection(|r| r.version = 2), @"the authority refused: version 1 is the only one (badRequest)");
+    assert_snapshot!(rejection(|r| r.req_policy = Some(other)), @"the authority refused: this policy is not offered (unacceptedPolicy)");
     let short = der::asn1::OctetString::new([1; 20]).unwrap();
-    assert_snapshot!(rejection(|r| r.message_imprint.hashed_message = short), @"the authority refused (status 2, badDataFormat): the digest's length is not that of its hash function");
+    assert_snapshot!(rejection(|r| r.message_imprint.hashed_message = short), @"the authority refused: the digest's length is not that of its hash function (badDataFormat)");
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn an_expired_authority_has_no_time_to_tell() {
     let request = Request::new(&sha256(b"data"));
     let response = tsa.respond(&request.to_der());
     let error = accept(&response, &request, &tsa.authority(), 0, Duration::MAX).unwrap_err();
-    assert_snapshot!(text(&error), @"the authority refused (status 2, timeNotAvailable): the certificate has expired");
+    assert_snapshot!(text(&error), @"the authority refused: the certificate has expired (timeNotAvailable)");
 }
 
 #[test]

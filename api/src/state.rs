@@ -1,0 +1,26 @@
+//! What the handlers share.
+
+use std::sync::Arc;
+
+use evidence::{Authority, OwnAuthority};
+use tokio_util::sync::CancellationToken;
+
+use crate::{auth::Gate, config::Limits, events::Hub, metrics::Metrics, store::Store};
+
+/// What the handlers share.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) store: Store,
+    pub(crate) hub: Hub,
+    pub(crate) gate: Gate,
+    pub(crate) limits: Limits,
+    /// Whose tokens are believed; the own one first.
+    pub(crate) authorities: Arc<[Authority]>,
+    /// Their certificates, PEM.
+    pub(crate) anchors: String,
+    pub(crate) own: Option<Arc<OwnAuthority>>,
+    pub(crate) metrics: Metrics,
+    pub(crate) started_ms: i64,
+    /// Ends every stream.
+    pub(crate) closing: CancellationToken,
+}

@@ -1,0 +1,114 @@
+//! Where everything is kept. The one place that speaks SQL.
+//!
+//! Writing goes through one task ([`writer`]) which answers once a deed is on disk; reading goes past
+//! it, on connections of its own.
+
+mod agents;
+mod counts;
+mod events;
+mod ids;
+mod items;
+mod presence;
+mod proofs;
+mod tables;
+mod tokens;
+mod writer;
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use migrations::Migrator;
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr};
+use sea_orm_migration::MigratorTrait;
+use tokio_util::task::TaskTracker;
+
+pub(crate) use agents::{AgentRow, AgentsQuery, StoreReport};
+pub(crate) use counts::Counts;
+pub(crate) use items::{Fate, ItemRow, ItemsQuery, StoreItems, StoredItem};
+pub(crate) use presence::StorePresence;
+pub(crate) use proofs::{Batch, Placed, StoreProof};
+pub(crate) use tokens::Credential;
+
+use self::{
+    ids::Ids,
+    writer::{Deed, Writer},
+};
+use crate::events::Hub;
+
+/// Connections for readers.
+const READERS: u32 = 4;
+/// How long a statement waits for a lock of another process.
+const LOCK: Duration = Duration::from_secs(5);
+/// How long a reader waits for a free connection.
+const WAIT: Duration = Duration::from_secs(10);
+/// Numbers in one `IN (…)`, and rows in one `INSERT`.
+const CHUNK: usize = 500;
+
+/// Why something could not be read or written. None of these is the fault of who asked.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum StoreError {
+    /// The queue of the writer stayed full.
+    #[error("too much is waiting to be written")]
+    Busy,
+    /// The store is being closed.
+    #[error("the store is closed")]
+    Stopped,
+    /// The database refused.
+    #[error("the database failed")]
+    Database(#[source] Arc<DbErr>),
+}
+
+impl From<DbErr> for StoreError {
+    fn from(cause: DbErr) -> Self {
+        Self::Database(Arc::new(cause))
+    }
+}
+
+/// The database: one connection that writes, some that read.
+#[derive(Clone, Debug)]
+pub(crate) struct Store {
+    reader: DatabaseConnection,
+    writer: Writer,
+}
+
+impl Store {
+    /// Opens the file, makes it when it is absent, and brings it up to date.
+    pub(crate) async fn open(file: &Path, tasks: &TaskTracker) -> Result<(Self, Hub), DbErr> {
+        let db = connect(file, 1).await?;
+        Migrator::up(&db, None).await?;
+        let ids = Ids::read(&db).await?;
+        let hub = Hub::new(ids.newest_event());
+        let reader = connect(file, READERS).await?;
+        let writer = Writer::start(db, reader.clone(), ids, hub.clone(), tasks);
+        Ok((Self { reader, writer }, hub))
+    }
+
+    /// Does it, and answers once it is on disk.
+    pub(crate) async fn perform<D: Deed>(&self, deed: D) -> Result<D::Done, StoreError> {
+        self.writer.perform(deed).await
+    }
+
+    /// Whether the database answers.
+    pub(crate) async fn ready(&self) -> Result<(), StoreError> {
+        self.reader.execute_unprepared("SELECT 1").await?;
+        Ok(())
+    }
+}
+
+async fn connect(file: &Path, connections: u32) -> Result<DatabaseConnection, DbErr> {
+    let mut options = ConnectOptions::new("sqlite://");
+    let file = file.to_owned();
+    options
+        .max_connections(connections)
+        .acquire_timeout(WAIT)
+        .sqlx_logging(false)
+        .map_sqlx_sqlite_opts(move |sqlite| {
+            sqlite
+                .filename(&file)
+                .create_if_missing(true)
+                .busy_timeout(LOCK)
+                .foreign_keys(true)
+                .pragma("journal_mode", "WAL")
+                .pragma("synchronous", "FULL")
+        });
+    Database::connect(options).await
+}

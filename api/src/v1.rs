@@ -1,0 +1,19 @@
+//! `/api/v1`: one file a resource.
+
+pub(crate) mod agents;
+pub(crate) mod events;
+pub(crate) mod evidence;
+pub(crate) mod items;
+pub(crate) mod presence;
+pub(crate) mod proofs;
+pub(crate) mod summary;
+
+use serde::Serialize;
+
+/// A page of a list.
+#[derive(Debug, Serialize)]
+struct Page<T> {
+    items: Vec<T>,
+    next: Option<String>,
+    total: u64,
+}

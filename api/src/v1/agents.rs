@@ -1,0 +1,140 @@
+//! `/api/v1/agents`: who there is, what they do, where they were, and what they say of themselves.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    web::{Data, Json, Path},
+};
+use serde::Serialize;
+use types::{BehaviourReport, Report};
+
+use super::Page;
+use crate::{
+    body::JsonBody,
+    problem::{FieldError, Problem},
+    query::{self, Params},
+    state::State,
+    store::{AgentRow, AgentsQuery, StoreReport},
+};
+
+/// Moments on a page, unless the reader asks for another number.
+const PAGE: u64 = 100;
+/// Most moments on a page.
+const PAGE_MAX: u64 = 1000;
+/// Most behaviours in a report.
+const BEHAVIOURS: usize = 256;
+/// Longest name of an agent, in bytes (RFC 7622: a part has at most 1023).
+const JID: usize = 2047;
+
+/// An agent with its behaviours.
+#[derive(Debug, Serialize)]
+struct Agent {
+    #[serde(flatten)]
+    row: AgentRow,
+    behaviours: Vec<BehaviourReport>,
+}
+
+/// What an agent's behaviours do.
+#[derive(Debug, Serialize)]
+struct Behaviours {
+    items: Vec<BehaviourReport>,
+}
+
+/// `GET /api/v1/agents`.
+pub(crate) async fn list(
+    state: Data<State>,
+    request: HttpRequest,
+) -> Result<Json<impl Serialize>, Problem> {
+    let mut params = Params::of(&request);
+    let label = params.text("label").map(|label| match label.split_once('=') {
+        Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
+        None => (label, None),
+    });
+    let query = AgentsQuery { role: params.text("role"), label };
+    params.finish()?;
+    let found = state.store.agents(&query).await?;
+    let items: Vec<_> =
+        found.into_iter().map(|(row, behaviours)| Agent { row, behaviours }).collect();
+    let total = u64::try_from(items.len()).unwrap_or(u64::MAX);
+    Ok(Json(Page { items, next: None, total }))
+}
+
+/// `GET /api/v1/agents/{jid}`.
+pub(crate) async fn show(
+    state: Data<State>,
+    jid: Path<String>,
+) -> Result<Json<impl Serialize>, Problem> {
+    Ok(Json(find(&state, &jid).await?))
+}
+
+/// `GET /api/v1/agents/{jid}/behaviours`.
+pub(crate) async fn behaviours(
+    state: Data<State>,
+    jid: Path<String>,
+) -> Result<Json<impl Serialize>, Problem> {
+    Ok(Json(Behaviours { items: find(&state, &jid).await?.behaviours }))
+}
+
+/// `GET /api/v1/agents/{jid}/presence`.
+pub(crate) async fn presence(
+    state: Data<State>,
+    jid: Path<String>,
+    request: HttpRequest,
+) -> Result<Json<impl Serialize>, Problem> {
+    let mut params = Params::of(&request);
+    let (after, limit) = (params.cursor(), params.limit(PAGE, PAGE_MAX));
+    params.finish()?;
+    find(&state, &jid).await?;
+    let (mut moments, total) = state.store.presence(&jid, after, limit + 1).await?;
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = moments.len() > limit;
+    moments.truncate(limit);
+    let next = moments.last().filter(|_| more).map(|last| query::cursor((last.since_ms, last.id)));
+    Ok(Json(Page { items: moments, next, total }))
+}
+
+/// `POST /api/v1/agents/{jid}/report`.
+pub(crate) async fn report(
+    state: Data<State>,
+    jid: Path<String>,
+    body: JsonBody,
+) -> Result<HttpResponse, Problem> {
+    let report: Report = serde_json::from_slice(&body.0)
+        .map_err(|cause| Problem::unprocessable(format!("not a report: {cause}")))?;
+    check(&report, &jid)?;
+    state.store.perform(StoreReport { report }).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// What is wrong with the name of an agent.
+pub(super) fn fault_of_jid(jid: &str) -> Option<&'static str> {
+    let odd = |c: char| c.is_control() || c.is_whitespace() || c == '/';
+    (jid.is_empty() || jid.len() > JID || jid.chars().any(odd))
+        .then_some("must be a bare JID such as `probe1@vedette.local`")
+}
+
+fn check(report: &Report, jid: &str) -> Result<(), Problem> {
+    let mut errors = Vec::new();
+    let mut blame = |field: &str, detail: String| {
+        errors.push(FieldError { field: field.to_owned(), detail });
+    };
+    if let Some(fault) = fault_of_jid(&report.jid) {
+        blame("jid", fault.to_owned());
+    } else if report.jid != jid {
+        blame("jid", format!("must be that of the path, `{jid}`"));
+    }
+    if report.behaviours.len() > BEHAVIOURS {
+        blame("behaviours", format!("must not be more than {BEHAVIOURS}"));
+    }
+    let mut names: Vec<_> = report.behaviours.iter().map(|one| one.name.as_ref()).collect();
+    names.sort_unstable();
+    if let Some([twice, _]) = names.array_windows().find(|[one, next]| one == next) {
+        blame("behaviours", format!("must have a name each; `{twice}` stands twice"));
+    }
+    if errors.is_empty() { Ok(()) } else { Err(Problem::fields(errors)) }
+}
+
+async fn find(state: &State, jid: &str) -> Result<Agent, Problem> {
+    let found = state.store.agent(jid).await?;
+    let (row, behaviours) = found.ok_or_else(|| Problem::not_found(format!("no agent `{jid}`")))?;
+    Ok(Agent { row, behaviours })
+}

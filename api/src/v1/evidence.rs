@@ -1,0 +1,126 @@
+//! `/api/v1/items/{uuid}/evidence` and `/verify`: what shows that an item existed, and whether it
+//! does.
+
+use actix_web::{
+    HttpResponse,
+    http::header,
+    web::{self, Data, Json, Path},
+};
+use evidence::{Authority, BatchTree, Bundle};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::items::{find, overloaded};
+use crate::{
+    check::Finding,
+    clock,
+    problem::Problem,
+    state::State,
+    store::{Batch, StoredItem},
+};
+
+/// Where an item stands in its batch, and who stamped that.
+#[derive(Debug, Serialize)]
+pub(super) struct ProofDetail {
+    batch: Uuid,
+    authority: String,
+    trust: String,
+    gen_time: String,
+    serial: Option<String>,
+    root: String,
+    leaf_index: usize,
+    leaves: usize,
+    path: Vec<String>,
+    signer: Option<String>,
+    policy: Option<String>,
+}
+
+impl ProofDetail {
+    /// Of an item; nothing while it is not stamped.
+    pub(super) async fn of(state: &State, item: &StoredItem) -> Result<Option<Self>, Problem> {
+        let Some((batch, leaf_index)) = stamped(state, item).await? else { return Ok(None) };
+        let authorities = state.authorities.clone();
+        let detail = web::block(move || {
+            let verified = evidence::verify_any(&batch.token, &batch.root, &authorities);
+            let verified = verified.ok().map(|(_, verified)| verified);
+            Self {
+                batch: batch.id,
+                gen_time: clock::rfc3339(batch.gen_time_ms),
+                serial: verified.as_ref().map(|verified| verified.serial.clone()),
+                root: hex::encode(batch.root),
+                leaf_index,
+                leaves: batch.leaves.len(),
+                path: path(&batch, leaf_index).iter().map(hex::encode).collect(),
+                signer: verified.as_ref().map(|verified| verified.signer.clone()),
+                policy: verified.map(|verified| verified.policy),
+                authority: batch.authority,
+                trust: batch.trust,
+            }
+        });
+        Ok(Some(detail.await.map_err(overloaded)?))
+    }
+}
+
+/// `GET /api/v1/items/{uuid}/evidence`.
+pub(crate) async fn bundle(
+    state: Data<State>,
+    uuid: Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let item = find(&state, &uuid).await?;
+    let Some((batch, leaf_index)) = stamped(&state, &item).await? else {
+        let detail = format!("`{}` is not stamped yet; try again later", item.row.uuid);
+        return Err(Problem::conflict(detail).with_code("pending"));
+    };
+    let name = item.row.uuid;
+    let authorities = state.authorities.clone();
+    let built = web::block(move || {
+        let authority = believed(&batch, &authorities)?;
+        let path = path(&batch, leaf_index);
+        Bundle::build(&item.canonical, &path, &batch.token, authority)
+            .map_err(|cause| Problem::conflict(cause.to_string()).with_code(cause.code()))
+    });
+    let file = built.await.map_err(overloaded)??;
+    Ok(HttpResponse::Ok()
+        .content_type("application/vnd.etsi.asic-s+zip")
+        .insert_header((
+            header::CONTENT_DISPOSITION,
+            format!("attachment; filename=\"{name}.asics\""),
+        ))
+        .body(file))
+}
+
+/// `GET /api/v1/items/{uuid}/verify`.
+pub(crate) async fn verify(
+    state: Data<State>,
+    uuid: Path<String>,
+) -> Result<Json<impl Serialize>, Problem> {
+    let item = find(&state, &uuid).await?;
+    Ok(Json(finding(&state, item).await?))
+}
+
+/// Whether the proof of an item holds.
+pub(crate) async fn finding(state: &State, item: StoredItem) -> Result<Finding, Problem> {
+    let batch = stamped(state, &item).await?.map(|(batch, _)| batch);
+    let authorities = state.authorities.clone();
+    let finding = web::block(move || Finding::of(&item, batch.as_ref(), &authorities));
+    finding.await.map_err(overloaded)
+}
+
+/// The batch of an item and its place there.
+pub(crate) async fn stamped(
+    state: &State,
+    item: &StoredItem,
+) -> Result<Option<(Batch, usize)>, Problem> {
+    let Some((id, leaf_index)) = &item.place else { return Ok(None) };
+    Ok(state.store.batch(id).await?.map(|batch| (batch, *leaf_index)))
+}
+
+fn believed<'a>(batch: &Batch, authorities: &'a [Authority]) -> Result<&'a Authority, Problem> {
+    evidence::verify_any(&batch.token, &batch.root, authorities)
+        .map(|(authority, _)| authority)
+        .map_err(|cause| Problem::conflict(cause.to_string()).with_code(cause.code()))
+}
+
+fn path(batch: &Batch, leaf_index: usize) -> Vec<evidence::Digest> {
+    BatchTree::new(batch.leaves.clone()).map(|tree| tree.path(leaf_index)).unwrap_or_default()
+}

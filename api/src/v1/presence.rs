@@ -1,0 +1,43 @@
+//! `/api/v1/presence`: who came, changed and went.
+
+use actix_web::web::{Data, Json};
+use serde::Serialize;
+use types::Presence;
+
+use super::agents::fault_of_jid;
+use crate::{
+    body::JsonBody,
+    problem::{FieldError, Problem},
+    state::State,
+    store::StorePresence,
+};
+
+/// How many were new.
+#[derive(Debug, Serialize)]
+struct Stored {
+    stored: usize,
+}
+
+/// `POST /api/v1/presence`.
+pub(crate) async fn post(
+    state: Data<State>,
+    body: JsonBody,
+) -> Result<Json<impl Serialize>, Problem> {
+    let presences: Vec<Presence> = serde_json::from_slice(&body.0)
+        .map_err(|cause| Problem::unprocessable(format!("not a list of presences: {cause}")))?;
+    let limit = state.limits.items;
+    if presences.len() > limit {
+        let detail = format!("must not be more than {limit} presences");
+        return Err(Problem::unprocessable(detail).with("limit", limit));
+    }
+    let wrong = presences.iter().enumerate().filter_map(|(number, presence)| {
+        let detail = fault_of_jid(&presence.jid)?.to_owned();
+        Some(FieldError { field: format!("{number}.jid"), detail })
+    });
+    let wrong: Vec<_> = wrong.collect();
+    if !wrong.is_empty() {
+        return Err(Problem::fields(wrong));
+    }
+    let stored = state.store.perform(StorePresence { presences }).await?;
+    Ok(Json(Stored { stored }))
+}

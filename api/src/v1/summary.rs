@@ -1,0 +1,71 @@
+//! `/api/v1/summary`: how much of everything there is, in one answer.
+
+use actix_web::web::{Data, Json};
+use evidence::Trust;
+use serde::Serialize;
+
+use crate::{clock, problem::Problem, state::State};
+
+/// How much of everything there is.
+#[derive(Debug, Serialize)]
+struct Summary {
+    agents: Agents,
+    items: Items,
+    proofs: Proofs,
+    /// The authority that is believed first.
+    authority: Option<Authority>,
+    version: &'static str,
+    started_ms: i64,
+    clock_ms: i64,
+}
+
+#[derive(Debug, Serialize)]
+struct Agents {
+    total: u64,
+    present: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Items {
+    total: u64,
+    pending: u64,
+    last_hour: u64,
+    fail: u64,
+    error: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Proofs {
+    total: u64,
+    last_ms: Option<i64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Authority {
+    name: String,
+    trust: Trust,
+}
+
+/// `GET /api/v1/summary`.
+pub(crate) async fn show(state: Data<State>) -> Result<Json<impl Serialize>, Problem> {
+    let clock_ms = clock::now_ms();
+    let counts = state.store.counts(clock_ms).await?;
+    Ok(Json(Summary {
+        agents: Agents { total: counts.agents, present: counts.present },
+        items: Items {
+            total: counts.items,
+            pending: counts.pending,
+            last_hour: counts.last_hour,
+            fail: counts.fail,
+            error: counts.error,
+        },
+        proofs: Proofs { total: counts.proofs, last_ms: counts.last_proof_ms },
+        authority: state
+            .authorities
+            .first()
+            .map(|first| Authority { name: first.name().to_owned(), trust: first.trust() }),
+        version: env!("CARGO_PKG_VERSION"),
+        started_ms: state.started_ms,
+        clock_ms,
+    }))
+}

@@ -1,0 +1,25 @@
+//! The API through its public door: a real server on a free port of this host, a real database file.
+
+#[cfg(test)]
+mod world;
+
+#[cfg(test)]
+mod access;
+#[cfg(test)]
+mod agents;
+#[cfg(test)]
+mod config;
+#[cfg(test)]
+mod events;
+#[cfg(test)]
+mod items;
+#[cfg(test)]
+mod junk;
+#[cfg(test)]
+mod proofs;
+#[cfg(test)]
+mod pubsub;
+#[cfg(test)]
+mod scandale;
+#[cfg(test)]
+mod server;

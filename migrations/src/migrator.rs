@@ -1,0 +1,15 @@
+//! All steps, in the order in which they are run.
+
+use sea_orm_migration::{MigrationTrait, MigratorTrait};
+
+use crate::m20261101_000001_first;
+
+/// Brings a database up to date; what was done is recorded in the database itself.
+#[derive(Debug)]
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m20261101_000001_first::Migration)]
+    }
+}
