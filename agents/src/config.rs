@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use registry::{Account, BareJid, Roots, Secret, Server};
+use registry::{Account, BareJid, Roots, Secret, Server, prosody::Prosody};
 use runtime::{
     Address, Agent, AgentId, Fields, Handle, Problem, Restart, Setting, Spec, Store, Supervision,
 };
@@ -167,6 +167,16 @@ impl Config {
             Some(config) if problems.is_empty() => Ok(config),
             _ => Err(ConfigError::Problems { path: path.to_owned(), problems }),
         }
+    }
+
+    /// The same agent over this server, if its account is there.
+    #[must_use]
+    pub fn over(mut self, prosody: &Prosody) -> Self {
+        if self.account.jid.domain().as_str() == prosody.domain() {
+            self.account.server = Server::At(prosody.address().to_string());
+            self.account.roots = Roots::File(prosody.authority());
+        }
+        self
     }
 
     /// Makes the agent.

@@ -12,6 +12,9 @@ use crate::{Config, DiskStore};
 /// The queue of what was not confirmed yet.
 const OUTBOX: &str = "outbox";
 
+/// All queues of what is on its way.
+const QUEUES: [&str; 3] = [OUTBOX, "anchor", "forward"];
+
 /// Why an agent does not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -100,6 +103,28 @@ impl Running {
             if commits.changed().await.is_err() {
                 return failed;
             }
+        }
+    }
+
+    /// Asks what its file names to stop; what it runs by itself goes on.
+    pub fn hush(&self) {
+        self.named.iter().for_each(Handle::stop);
+    }
+
+    /// Waits until nothing of it is left to be delivered, no longer than `limit`.
+    pub async fn empty(&self, limit: Duration) {
+        let mut commits = self.store.watch();
+        let emptying = async {
+            loop {
+                commits.mark_unchanged();
+                let left = QUEUES.iter().map(|queue| self.store.count(queue).unwrap_or(0));
+                if left.sum::<u64>() == 0 || commits.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        if tokio::time::timeout(limit, emptying).await.is_err() {
+            tracing::info!(agent.jid = self.jid(), "results are left for the next start");
         }
     }
 

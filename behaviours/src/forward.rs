@@ -10,6 +10,7 @@ use serde_json::Value;
 use types::{Content, Presence, Proof, Report};
 
 use crate::{
+    http::client,
     patience::Patience,
     queue::{self, FORWARD, Parcel, REFUSED},
     secret::Secret,
@@ -66,12 +67,10 @@ impl Settings {
                 return None;
             }
         };
-        let http = reqwest::Client::builder()
-            .timeout(TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .build();
+        let api = api?;
+        let http = client(&api, TIMEOUT);
         match http {
-            Ok(http) => Some(Self { api: api?, token, http }),
+            Ok(http) => Some(Self { api, token, http }),
             Err(error) => {
                 fields.complain("api", format!("no HTTP client: {}", Chain(&error)));
                 None

@@ -19,6 +19,7 @@ pub mod heartbeat;
 
 pub mod register;
 
+mod http;
 mod patience;
 mod queue;
 mod secret;

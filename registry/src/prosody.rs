@@ -167,6 +167,11 @@ impl Drop for Prosody {
 }
 
 impl Prepared {
+    /// Whether there is an account of that name.
+    pub fn has(&self, name: &str) -> bool {
+        accounts::file(&self.folder, name, &self.domain).exists()
+    }
+
     /// The certificate of the authority that vouches for it.
     pub fn authority(&self) -> PathBuf {
         self.folder.file("ca.pem")

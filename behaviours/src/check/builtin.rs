@@ -13,6 +13,10 @@ use tokio_rustls::{
 use x509_cert::{Certificate, der::Decode};
 
 use super::{Facts, Observation, output::Captured};
+use crate::http::client;
+
+/// A bound on one HTTP answer beside the check's own.
+const HTTP: Duration = Duration::from_mins(10);
 
 const SETTINGS: &[Setting] = &[
     Setting {
@@ -117,13 +121,11 @@ fn found(text: String, good: bool, facts: Facts) -> Observation {
 }
 
 async fn http(url: &str, wanted: u16, limit: usize) -> Observation {
-    let client = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .user_agent(concat!("vedette/", env!("CARGO_PKG_VERSION")))
-        .build();
+    let client = reqwest::Url::parse(url).map(|url| client(&url, HTTP));
     let answer = match client {
-        Ok(client) => client.get(url).send().await,
-        Err(error) => Err(error),
+        Ok(Ok(client)) => client.get(url).send().await,
+        Ok(Err(error)) => Err(error),
+        Err(error) => return Observation::trouble(format!("`{url}` is no URL: {error}")),
     };
     let mut answer = match answer {
         Ok(answer) => answer,

@@ -1,6 +1,6 @@
 //! Makes accounts by Prosody's own tool, so that nobody else ever sees the password.
 
-use std::process::Stdio;
+use std::{fmt::Write, path::PathBuf, process::Stdio};
 
 use tokio::{io::AsyncWriteExt, process::Command};
 
@@ -50,4 +50,22 @@ async fn run(
     let output = child.wait_with_output().await.map_err(start)?;
     let said = [output.stdout, output.stderr].concat();
     Ok((output.status.success(), String::from_utf8_lossy(&said).trim().to_owned()))
+}
+
+/// Where Prosody's internal storage keeps an account.
+pub(super) fn file(folder: &Folder, name: &str, domain: &str) -> PathBuf {
+    let place = format!("data/{}/accounts/{}.dat", escape(domain), escape(name));
+    folder.file(&place)
+}
+
+fn escape(name: &str) -> String {
+    let mut escaped = String::new();
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() {
+            escaped.push(char::from(byte));
+        } else if write!(escaped, "%{byte:02x}").is_err() {
+            break;
+        }
+    }
+    escaped
 }

@@ -1,0 +1,107 @@
+//! What can be asked for on the command line.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+
+/// A network of sentinels: they check and watch, and prove what they saw.
+#[derive(Debug, Parser)]
+#[command(name = "vedette", version, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    /// Log as JSON, one object a line.
+    #[arg(long, global = true)]
+    pub(crate) log_json: bool,
+    /// What to log: error, warn, info, debug, trace, or a filter such as `registry=debug`.
+    #[arg(long, global = true, value_name = "FILTER", env = "VEDETTE_LOG")]
+    pub(crate) log: Option<String>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the whole platform on this machine.
+    Up(Up),
+    /// Run the API alone.
+    Api(Api),
+    /// Run or look at one agent.
+    #[command(subcommand)]
+    Agent(Agent),
+    /// Is this evidence genuine? Answered offline.
+    Verify(Verify),
+    /// See what this machine has and lacks.
+    Doctor(Doctor),
+}
+
+/// Run the whole platform on this machine.
+#[derive(Debug, Args)]
+pub(crate) struct Up {
+    /// The folder of everything it keeps.
+    #[arg(long, value_name = "DIR", default_value = "vedette-data")]
+    pub(crate) data: PathBuf,
+    /// Where the API and the dashboard listen [default: 127.0.0.1:8000, or the next free port].
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Add probes that show real work on this machine.
+    #[arg(long)]
+    pub(crate) demo: bool,
+    /// A configuration of the API; what it says of `listen` and `database` holds too.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// Run the API alone.
+#[derive(Debug, Args)]
+pub(crate) struct Api {
+    /// Its configuration.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Agent {
+    /// Run the agent that a file describes.
+    Run {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Tell every mistake of a file, without connecting.
+    Check {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Tell what can be run, with states and settings.
+    Behaviours {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Is this evidence genuine? Answered offline.
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// A bundle, as the API hands it out.
+    pub(crate) bundle: PathBuf,
+    /// Certificates of the authority that you trust, in PEM [default: those of the platform in
+    /// the data folder, if there is one].
+    #[arg(long, value_name = "CA.pem")]
+    pub(crate) anchor: Option<PathBuf>,
+    /// The data folder of a platform on this machine.
+    #[arg(long, value_name = "DIR", default_value = "vedette-data")]
+    pub(crate) data: PathBuf,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// See what this machine has and lacks.
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// The data folder of a platform on this machine.
+    #[arg(long, value_name = "DIR", default_value = "vedette-data")]
+    pub(crate) data: PathBuf,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,23 @@
+//! One command a file.
+
+mod agent;
+mod api;
+mod doctor;
+mod up;
+mod verify;
+
+use crate::{
+    arguments::Command,
+    exit::{Answer, Failure},
+};
+
+/// Does what was asked for.
+pub(crate) async fn run(command: Command) -> Result<Answer, Failure> {
+    match command {
+        Command::Up(arguments) => up::run(arguments).await,
+        Command::Api(arguments) => api::run(arguments).await,
+        Command::Agent(arguments) => agent::run(arguments).await,
+        Command::Verify(arguments) => verify::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments).await,
+    }
+}

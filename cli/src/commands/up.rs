@@ -1,0 +1,217 @@
+//! `vedette up`: the whole platform on this machine.
+//!
+//! What it starts, in this order, and stops in the other: Prosody, the API, the registrar, the
+//! aggregator, and every agent of the data folder.
+
+use std::{fs, io, net::SocketAddr, path::Path, time::Duration};
+
+use agents::{
+    Config, DiskStore, LinkState, Running,
+    prosody::{self, Prosody},
+};
+use api::{Anonymous, Api};
+use tokio::time::timeout;
+
+use crate::{
+    arguments,
+    exit::{self, Answer, Failure},
+    signals,
+};
+
+mod demo;
+mod house;
+mod members;
+mod ready;
+
+use house::House;
+pub(crate) use ready::Ready;
+
+/// The domain of the platform's own accounts.
+const DOMAIN: &str = "vedette.local";
+/// Where the API listens unless it is told or taken.
+const LISTEN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8000);
+/// How long agents may take to be connected.
+const CONNECT: Duration = Duration::from_secs(30);
+/// How long results may take to be handed over before the end.
+const HANDOVER: Duration = Duration::from_secs(2);
+/// How long stopping may take in all.
+const STOP: Duration = Duration::from_secs(10);
+
+pub(crate) async fn run(arguments: arguments::Up) -> Result<Answer, Failure> {
+    let house = House::open(&arguments.data)?;
+    let platform = tokio::select! {
+        platform = Platform::start(&house, &arguments) => platform?,
+        signal = signals::stop() => {
+            tracing::info!(signal, "stopped before everything ran");
+            return Ok(Answer::Yes);
+        }
+    };
+    house.write_ready(&platform.ready())?;
+    exit::result(&platform.welcome(&house));
+    let signal = signals::stop().await;
+    tracing::info!(signal, "stopping");
+    house.remove_ready();
+    if timeout(STOP, platform.stop()).await.is_err() {
+        tracing::warn!("some part did not stop in time and is left to end with this process");
+    }
+    Ok(Answer::Yes)
+}
+
+/// Everything that runs.
+struct Platform {
+    prosody: Prosody,
+    api: Api,
+    registrar: Running,
+    aggregator: Running,
+    agents: Vec<Running>,
+}
+
+impl Platform {
+    async fn start(house: &House, arguments: &arguments::Up) -> Result<Self, Failure> {
+        let settings = api_config(house, arguments)?;
+        let prepared =
+            Prosody::prepare(&house.file("xmpp"), DOMAIN, xmpp_port()?).map_err(Failure::work)?;
+        if arguments.demo {
+            demo::write(house, settings.listen)?;
+        }
+        members::give_passwords(house, arguments.demo)?;
+        let found = members::read(house, arguments.demo)?;
+        members::open_accounts(house, &prepared, &found).await?;
+        let prosody = prepared.start().await.map_err(Failure::work)?;
+        let (api, listen) = listen(settings, arguments).await?;
+        tracing::info!(xmpp.address = %prosody.address(), "the XMPP server runs");
+        let disk = DiskStore::open(&house.file("state")).await.map_err(Failure::work)?;
+        let start =
+            |config: Config| Running::start_on(config.over(&prosody), &disk).map_err(Failure::work);
+        let own = house::write_platform(house, listen, &found)?;
+        if arguments.demo {
+            // Only now is it known where the API listens.
+            demo::write(house, listen)?;
+        }
+        let registrar = start(own.registrar)?;
+        let aggregator = start(own.aggregator)?;
+        let agents: Result<Vec<Running>, Failure> =
+            members::read(house, arguments.demo)?.into_iter().map(start).collect();
+        let platform = Self { prosody, api, registrar, aggregator, agents: agents? };
+        platform.connected().await?;
+        Ok(platform)
+    }
+
+    /// Waits until every agent is connected.
+    async fn connected(&self) -> Result<(), Failure> {
+        for agent in [&self.registrar, &self.aggregator].into_iter().chain(&self.agents) {
+            match agent.connected(CONNECT).await {
+                LinkState::Online => {}
+                LinkState::Refused(error) => return Err(Failure::work(error.to_string())),
+                // It goes on trying, and the dashboard shows that it is not there.
+                state => tracing::warn!(agent.jid = agent.jid(), ?state, "not connected yet"),
+            }
+        }
+        Ok(())
+    }
+
+    fn ready(&self) -> Ready {
+        Ready {
+            http: format!("http://{}", self.api.address()),
+            xmpp: self.prosody.address().to_string(),
+            domain: DOMAIN.to_owned(),
+            pid: std::process::id(),
+        }
+    }
+
+    fn welcome(&self, house: &House) -> String {
+        let agents = self.agents.len();
+        let count = match agents {
+            0 => format!("no agents yet: put their files into {}", house.file("agents").display()),
+            1 => "1 agent".to_owned(),
+            many => format!("{many} agents"),
+        };
+        format!(
+            "vedette is up\n  dashboard  http://{}\n  token      {} (for writing)\n  xmpp       {} \
+             ({DOMAIN})\n  agents     {count}\n  stop       Ctrl-C",
+            self.api.address(),
+            house.file("admin.token").display(),
+            self.prosody.address(),
+        )
+    }
+
+    /// Stops everything: first who makes results, last who keeps them.
+    async fn stop(self) {
+        let Self { prosody, api, registrar, aggregator, agents } = self;
+        for agent in &agents {
+            agent.hush();
+        }
+        for agent in &agents {
+            agent.stop().await;
+        }
+        // What is on its way is on disk and would be delivered next time; it is nicer now.
+        for agent in [&registrar, &aggregator] {
+            agent.empty(HANDOVER).await;
+        }
+        tokio::join!(registrar.stop(), aggregator.stop());
+        api.stop().await;
+        prosody.stop().await;
+    }
+}
+
+/// The API's configuration: a file's, or the platform's own.
+fn api_config(house: &House, arguments: &arguments::Up) -> Result<api::Config, Failure> {
+    let mut config = match &arguments.config {
+        Some(file) => api::Config::read(file).map_err(Failure::call)?,
+        None => house.api_config(arguments.listen.unwrap_or(LISTEN)),
+    };
+    if let Some(listen) = arguments.listen {
+        config.listen = listen;
+    }
+    if arguments.config.is_none() && !config.listen.ip().is_loopback() {
+        // Only who sits at this machine may look without a token.
+        config.auth.anonymous = Anonymous::None;
+    }
+    house.add_tokens(&mut config);
+    config.tsa.own.get_or_insert_with(|| house.file("tsa"));
+    Ok(config)
+}
+
+/// Listens where it was told to, or from the usual port on where there is room.
+async fn listen(
+    mut config: api::Config,
+    arguments: &arguments::Up,
+) -> Result<(Api, SocketAddr), Failure> {
+    let told = arguments.listen.is_some() || arguments.config.is_some();
+    loop {
+        match Api::start(config.clone()).await {
+            Ok(api) => {
+                let address = api.address();
+                return Ok((api, address));
+            }
+            Err(api::StartError::Taken(address)) if !told && address.port() < u16::MAX => {
+                tracing::warn!(http.address = %address, "{address} is taken; trying the next port");
+                config.listen.set_port(address.port() + 1);
+            }
+            Err(error @ api::StartError::Taken(_)) => {
+                return Err(Failure::work(error).hint("choose another one with --listen"));
+            }
+            Err(error) => return Err(Failure::work(error)),
+        }
+    }
+}
+
+/// The usual port of XMPP, or the next that is free.
+fn xmpp_port() -> Result<u16, Failure> {
+    let port = prosody::free_port(prosody::USUAL_PORT)
+        .ok_or_else(|| Failure::work("no free port for the XMPP server"))?;
+    if port != prosody::USUAL_PORT {
+        tracing::warn!("port {} is taken; the XMPP server uses {port}", prosody::USUAL_PORT);
+    }
+    Ok(port)
+}
+
+/// Writes a file of the platform in one step.
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    let unfinished = path.with_extension("unfinished");
+    let written = fs::write(&unfinished, text).and_then(|()| fs::rename(&unfinished, path));
+    written.map_err(|error: io::Error| {
+        Failure::work(format!("cannot write `{}`: {error}", path.display()))
+    })
+}
