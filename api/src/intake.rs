@@ -118,7 +118,9 @@ impl NewItem {
 
 /// The output that a payload carries; text that is no base64 is taken as it is.
 pub(crate) fn decoded(raw: &str) -> String {
-    match BASE64_STANDARD.decode(raw) {
+    // Some encoders break lines.
+    let letters: Vec<u8> = raw.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    match BASE64_STANDARD.decode(letters) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         Err(_) => raw.to_owned(),
     }

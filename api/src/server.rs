@@ -68,6 +68,15 @@ pub enum StartError {
         #[source]
         cause: DbErr,
     },
+    /// The folder of the database could not be made.
+    #[error("could not make the folder `{}`", folder.display())]
+    Folder {
+        /// Which.
+        folder: PathBuf,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
     /// A token could not be had.
     #[error("could not prepare the tokens")]
     Token(#[source] TokenFileError),
@@ -166,6 +175,10 @@ async fn open(
 ) -> Result<State, StartError> {
     let (own, authorities, anchors) = trusted(&config.tsa)?;
     let credentials = auth::credentials(&config.auth.tokens).map_err(StartError::Token)?;
+    if let Some(folder) = config.database.parent() {
+        std::fs::create_dir_all(folder)
+            .map_err(|cause| StartError::Folder { folder: folder.to_owned(), cause })?;
+    }
     let failed = |cause| StartError::Database { file: config.database.clone(), cause };
     let (store, hub) = Store::open(&config.database, tasks).await.map_err(failed)?;
     let failed = |cause: crate::store::StoreError| StartError::Tokens(cause.to_string());
