@@ -167,7 +167,7 @@ async fn a_token_that_is_no_longer_configured_is_good_for_nothing() {
 }
 
 #[tokio::test]
-async fn the_database_holds_no_token() {
+async fn the_database_holds_no_token_and_is_its_owners_only() {
     let world = World::new().await;
     let tokens = ROLES.map(|role| world.token(role));
     let folder = world.folder;
@@ -175,6 +175,7 @@ async fn the_database_holds_no_token() {
     for file in std::fs::read_dir(folder.path()).unwrap() {
         let file = file.unwrap().path();
         if file.file_name().unwrap().to_string_lossy().starts_with("vedette.db") {
+            assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
             let bytes = std::fs::read(&file).unwrap();
             for token in &tokens {
                 let found = bytes.windows(token.len()).any(|window| window == token.as_bytes());
