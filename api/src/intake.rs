@@ -1,9 +1,8 @@
 //! What is taken in of an item: its fields are checked, and those that are searched are taken out.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use evidence::{Digest, Record};
+use evidence::{Digest, Record, sha256};
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 /// Longest summary, in characters.
@@ -105,7 +104,7 @@ impl NewItem {
             uuid,
             canonical: record.bytes().to_vec(),
             sha256: record.digest(),
-            raw_sha256: Sha256::digest(raw).into(),
+            raw_sha256: sha256(raw.as_bytes()),
             ts,
             kind: kind.to_owned(),
             source: source.map(str::to_owned),
