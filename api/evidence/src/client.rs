@@ -67,8 +67,9 @@ impl Client {
         for endpoint in &endpoints {
             exchange::check_url(endpoint)?;
         }
+        let http = exchange::http(&endpoints)?;
         let endpoints = endpoints.into_iter().map(|endpoint| (endpoint, Turn::default()));
-        Ok(Self { http: exchange::http()?, timeout: TIMEOUT, endpoints: endpoints.collect() })
+        Ok(Self { http, timeout: TIMEOUT, endpoints: endpoints.collect() })
     }
 
     /// The same, with this much time for an endpoint from the first byte sent to the last byte

@@ -131,6 +131,9 @@ impl EvidenceRecord {
 
     /// Checks that the record is for `data` and that every time stamp in it holds
     /// (RFC 4998 sections 4.3 and 5.3); who made each, and what it says, the oldest first.
+    ///
+    /// Each is judged at its own time and must not be earlier than the one that it renews. Whether
+    /// that one's certificate was still valid then is not asked.
     pub fn verify<'a>(
         &self,
         data: &[u8],
@@ -204,6 +207,11 @@ impl ArchiveTimeStamp {
             return Some(value.to_vec());
         };
         if !groups.first()?.iter().any(|member| member.as_bytes() == value) {
+            return None;
+        }
+        // Digests alone: of members of any length, another division could have the same hash.
+        let mut members = groups.iter().flatten();
+        if members.any(|member| member.as_bytes().len() != hash.digest_len()) {
             return None;
         }
         let mut node: Option<Vec<u8>> = None;

@@ -24,11 +24,16 @@ use crate::wire::{Accuracy, TimeStampReq, TstInfo, oid};
 
 /// Policy of our own tokens, under the arc that needs no registration (X.667 section 7).
 const POLICY: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.25.1446123405.1.1");
+/// Most bytes of a request; its nonce comes back in the token, whatever its length.
+const MAX_REQUEST: usize = 8 * 1024;
 /// How far the system's clock may be off.
 const ACCURACY: Accuracy = Accuracy { seconds: Some(1), millis: None, micros: None };
 
 impl OwnAuthority {
     pub(super) fn grant(&self, request: &[u8], now: Duration) -> Result<Vec<u8>, Rejection> {
+        if request.len() > MAX_REQUEST {
+            return Err(Rejection::of(FailInfo::BadRequest, "the request is too long"));
+        }
         let request = TimeStampReq::from_der(request)
             .map_err(|_| Rejection::of(FailInfo::BadDataFormat, "not a TimeStampReq in DER"))?;
         check(&request)?;

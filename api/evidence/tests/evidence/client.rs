@@ -126,6 +126,33 @@ async fn an_answer_that_holds_is_a_stamp_and_the_connection_is_kept() {
     assert_eq!(server.connections.load(Ordering::SeqCst), 1);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn many_tasks_share_a_client() {
+    let (server, authority) = Server::of(own()).await;
+    let client = Arc::new(Client::new(vec![server.endpoint("own", &authority)]).unwrap());
+    let mut tasks = JoinSet::new();
+    for number in 0..20_u8 {
+        let client = Arc::clone(&client);
+        tasks.spawn(async move { (number, client.stamp(&sha256(&[number])).await) });
+    }
+    for (number, stamp) in tasks.join_all().await {
+        evidence::verify(&stamp.unwrap().token, &sha256(&[number]), &authority).unwrap();
+    }
+}
+
+#[test]
+fn a_machine_without_root_certificates_can_ask_over_http() {
+    let same = "client::an_answer_that_holds_is_a_stamp_and_the_connection_is_kept";
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", same])
+        .env("SSL_CERT_FILE", "/dev/null")
+        .env("SSL_CERT_DIR", "/dev/null")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("1 passed"), "{said}");
+}
+
 #[tokio::test]
 async fn an_http_error_leads_to_the_next() {
     assert_snapshot!(fails_over(|_| Some(http("500 Oops", "", b""))).await, @"no authority has stamped: `bad`: HTTP status 500");

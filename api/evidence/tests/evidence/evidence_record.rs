@@ -72,6 +72,15 @@ fn a_record_with_another_sibling_is_refused() {
 }
 
 #[test]
+fn a_tree_of_anything_but_digests_is_refused() {
+    let mut case = case(8, 3);
+    let tree = case.record.sequence[0][0].reduced_hashtree.as_mut().unwrap();
+    let joined = [tree[1][0].as_bytes(), tree[2][0].as_bytes()].concat();
+    tree[1] = vec![OctetString::new(joined).unwrap()];
+    assert_eq!(case.verify(DOCUMENT), Err("path"));
+}
+
+#[test]
 fn a_record_without_a_time_stamp_is_refused() {
     let mut case = case(2, 0);
     case.record.sequence.clear();

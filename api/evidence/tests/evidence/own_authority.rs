@@ -65,6 +65,8 @@ fn what_cannot_be_granted_is_refused_with_a_reason() {
     let sha1 = ObjectIdentifier::new_unwrap("1.3.14.3.2.26");
     let other = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.1.1");
     assert_snapshot!(rejection(|r| r.message_imprint.hash_algorithm.oid = sha1), @"the authority refused: SHA-256, SHA-384 or SHA-512, please (badAlg)");
+    let long = der::asn1::Int::new(&[1; 9000]).unwrap();
+    assert_snapshot!(rejection(|r| r.nonce = Some(long)), @"the authority refused: the request is too long (badRequest)");
     assert_snapshot!(rejection(|r| r.version = 2), @"the authority refused: version 1 is the only one (badRequest)");
     assert_snapshot!(rejection(|r| r.req_policy = Some(other)), @"the authority refused: this policy is not offered (unacceptedPolicy)");
     let short = der::asn1::OctetString::new([1; 20]).unwrap();
