@@ -173,10 +173,15 @@ fn auth(table: &toml::Table, base: &Path, problems: &mut Vec<String>) -> Option<
         let name = format!("auth.token[{number}].");
         let mut entry = Reader::new(&name, table, problems);
         let token = token(&mut entry, base);
-        if let Some(Token { name, .. }) = &token
-            && tokens.iter().flatten().any(|other| other.name == *name)
-        {
-            entry.refuse::<()>("name", name, "a name that no other token has");
+        let others = || tokens.iter().flatten();
+        if let Some(Token { name, file, .. }) = &token {
+            if others().any(|other| other.name == *name) {
+                entry.refuse::<()>("name", name, "a name that no other token has");
+            }
+            if others().any(|other| other.file == *file) {
+                let file = file.display().to_string();
+                entry.refuse::<()>("file", &file, "a file that no other token has");
+            }
         }
         tokens.push(token);
     }

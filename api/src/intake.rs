@@ -1,9 +1,8 @@
 //! What is taken in of an item: its fields are checked, and those that are searched are taken out.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use evidence::{Digest, Record};
+use evidence::{Digest, Record, sha256};
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 /// Longest summary, in characters.
@@ -105,7 +104,7 @@ impl NewItem {
             uuid,
             canonical: record.bytes().to_vec(),
             sha256: record.digest(),
-            raw_sha256: Sha256::digest(raw).into(),
+            raw_sha256: sha256(raw.as_bytes()),
             ts,
             kind: kind.to_owned(),
             source: source.map(str::to_owned),
@@ -118,7 +117,9 @@ impl NewItem {
 
 /// The output that a payload carries; text that is no base64 is taken as it is.
 pub(crate) fn decoded(raw: &str) -> String {
-    match BASE64_STANDARD.decode(raw) {
+    // Some encoders break lines.
+    let letters: Vec<u8> = raw.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    match BASE64_STANDARD.decode(letters) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         Err(_) => raw.to_owned(),
     }

@@ -178,6 +178,9 @@ pub(crate) async fn dress(
     for (name, value) in set {
         headers.insert(name, header::HeaderValue::from_static(value));
     }
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    }
     if let Some(state) = state {
         state.metrics.answered(response.status());
     }

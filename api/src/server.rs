@@ -1,6 +1,14 @@
 //! The API as a whole: opened, served, stopped.
 
-use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fs::OpenOptions,
+    io,
+    net::SocketAddr,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use actix_web::{
     App, HttpServer,
@@ -67,6 +75,15 @@ pub enum StartError {
         /// Why.
         #[source]
         cause: DbErr,
+    },
+    /// The file of the database could not be made.
+    #[error("could not make the database `{}`", file.display())]
+    File {
+        /// Which.
+        file: PathBuf,
+        /// Why.
+        #[source]
+        cause: io::Error,
     },
     /// A token could not be had.
     #[error("could not prepare the tokens")]
@@ -166,6 +183,8 @@ async fn open(
 ) -> Result<State, StartError> {
     let (own, authorities, anchors) = trusted(&config.tsa)?;
     let credentials = auth::credentials(&config.auth.tokens).map_err(StartError::Token)?;
+    make(&config.database)
+        .map_err(|cause| StartError::File { file: config.database.clone(), cause })?;
     let failed = |cause| StartError::Database { file: config.database.clone(), cause };
     let (store, hub) = Store::open(&config.database, tasks).await.map_err(failed)?;
     let failed = |cause: crate::store::StoreError| StartError::Tokens(cause.to_string());
@@ -183,6 +202,17 @@ async fn open(
         started_ms: clock::now_ms(),
         closing: closing.clone(),
     })
+}
+
+/// Makes the file of the database when it is absent, for its owner only: what checks found is nobody
+/// else's business.
+fn make(database: &Path) -> io::Result<()> {
+    if let Some(folder) = database.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let mut options = OpenOptions::new();
+    options.append(true).create(true).mode(0o600).open(database)?;
+    Ok(())
 }
 
 /// Whose tokens are believed, and their certificates.

@@ -112,3 +112,26 @@ async fn connect(file: &Path, connections: u32) -> Result<DatabaseConnection, Db
         });
     Database::connect(options).await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{ConnectionTrait, connect};
+    use sea_orm::{DbBackend, Statement};
+
+    #[tokio::test]
+    async fn what_is_committed_is_synced_to_disk() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let db = connect(&folder.path().join("v.db"), 1).await.unwrap();
+        let pragma = async |name: &str| {
+            let query = Statement::from_string(DbBackend::Sqlite, format!("PRAGMA {name}"));
+            db.query_one_raw(query).await.unwrap().unwrap()
+        };
+        let journal: String = pragma("journal_mode").await.try_get_by(0).unwrap();
+        let synchronous: i32 = pragma("synchronous").await.try_get_by(0).unwrap();
+        let foreign_keys: i32 = pragma("foreign_keys").await.try_get_by(0).unwrap();
+        let busy_timeout: i32 = pragma("busy_timeout").await.try_get_by(0).unwrap();
+        // 2 is FULL: the log is synced before a commit is done.
+        assert_eq!((journal.as_str(), synchronous), ("wal", 2));
+        assert_eq!((foreign_keys, busy_timeout), (1, 5000));
+    }
+}

@@ -5,7 +5,7 @@ mod wire;
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header,
+    http::{StatusCode, header},
     web::{Data, Payload},
 };
 use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason, Session};
@@ -38,6 +38,9 @@ pub(crate) async fn connect(
     if !request.headers().contains_key(header::UPGRADE) {
         return Err(Problem::not_found("this is a WebSocket"));
     }
+    if !from_here(&request) {
+        return Err(Problem::new(StatusCode::FORBIDDEN, "pages of other sites may not listen"));
+    }
     let (response, session, messages) = actix_ws::handle(&request, body)
         .map_err(|cause| Problem::unprocessable(format!("not a WebSocket: {cause}")))?;
     let messages =
@@ -51,6 +54,16 @@ pub(crate) async fn connect(
     };
     actix_web::rt::spawn(socket.run(messages));
     Ok(response)
+}
+
+/// Whether no page asks, or one of the API's own: a browser sends a user's credentials along whoever
+/// asks for it.
+fn from_here(request: &HttpRequest) -> bool {
+    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    match header(header::ORIGIN) {
+        Some(origin) => origin.split_once("://").map(|(_, host)| host) == header(header::HOST),
+        None => true,
+    }
 }
 
 /// One client. What waits for it is bounded by the hub; who falls behind is told and left.

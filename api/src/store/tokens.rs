@@ -1,9 +1,7 @@
 //! Who may do what: names and roles by the digest of a token.
 
 use evidence::Digest;
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter, sea_query::OnConflict,
-};
+use sea_orm::{ActiveValue::Set, DbErr, EntityTrait};
 
 use super::{
     Store, StoreError,
@@ -29,22 +27,16 @@ impl Deed for KeepTokens {
     type Done = ();
 
     async fn apply(&self, ledger: &mut Ledger<'_>) -> Result<(), DbErr> {
-        tokens::Entity::delete_many()
-            .filter(tokens::Column::Name.is_not_in(self.tokens.iter().map(|kept| &kept.name)))
-            .exec(ledger.tx())
-            .await?;
+        let known = tokens::Entity::find().all(ledger.tx()).await?;
+        tokens::Entity::delete_many().exec(ledger.tx()).await?;
         for token in &self.tokens {
+            let before = known.iter().find(|known| known.sha256 == token.sha256);
             tokens::Entity::insert(tokens::ActiveModel {
                 name: Set(token.name.clone()),
                 role: Set(token.role.clone()),
                 sha256: Set(token.sha256.to_vec()),
-                created_ms: Set(ledger.now_ms),
+                created_ms: Set(before.map_or(ledger.now_ms, |known| known.created_ms)),
             })
-            .on_conflict(
-                OnConflict::column(tokens::Column::Name)
-                    .update_columns([tokens::Column::Role, tokens::Column::Sha256])
-                    .to_owned(),
-            )
             .exec_without_returning(ledger.tx())
             .await?;
         }

@@ -2,7 +2,10 @@
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
-use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr, TransactionTrait};
+use sea_orm::{
+    DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
+};
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
@@ -204,7 +207,12 @@ impl Desk {
     }
 
     async fn attempt(&mut self, together: &mut [Box<dyn Order>]) -> Result<(), DbErr> {
-        let tx = self.db.begin().await?;
+        // Another process may write to the file: the lock is taken before anything is read.
+        let immediate = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        let tx = self.db.begin_with_options(immediate).await?;
         let mut ledger =
             Ledger { tx: &tx, ids: self.ids, now_ms: clock::now_ms(), events: Vec::new() };
         for order in together {

@@ -9,7 +9,7 @@ use types::{BehaviourReport, Report};
 
 use super::Page;
 use crate::{
-    body::JsonBody,
+    body::{JsonBody, too_long},
     problem::{FieldError, Problem},
     query::{self, Params},
     state::State,
@@ -20,6 +20,8 @@ use crate::{
 const PAGE: u64 = 100;
 /// Most moments on a page.
 const PAGE_MAX: u64 = 1000;
+/// The longest report, in bytes.
+const REPORT: usize = 1 << 20;
 /// Most behaviours in a report.
 const BEHAVIOURS: usize = 256;
 /// Longest name of an agent, in bytes (RFC 7622: a part has at most 1023).
@@ -98,6 +100,9 @@ pub(crate) async fn report(
     jid: Path<String>,
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
+    if body.0.len() > REPORT {
+        return Err(too_long(REPORT));
+    }
     let report: Report = serde_json::from_slice(&body.0)
         .map_err(|cause| Problem::unprocessable(format!("not a report: {cause}")))?;
     check(&report, &jid)?;

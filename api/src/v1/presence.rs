@@ -12,6 +12,9 @@ use crate::{
     store::StorePresence,
 };
 
+/// The longest status, in bytes.
+const STATUS: usize = 16 << 10;
+
 /// How many were new.
 #[derive(Debug, Serialize)]
 struct Stored {
@@ -30,14 +33,22 @@ pub(crate) async fn post(
         let detail = format!("must not be more than {limit} presences");
         return Err(Problem::unprocessable(detail).with("limit", limit));
     }
-    let wrong = presences.iter().enumerate().filter_map(|(number, presence)| {
-        let detail = fault_of_jid(&presence.jid)?.to_owned();
-        Some(FieldError { field: format!("{number}.jid"), detail })
-    });
-    let wrong: Vec<_> = wrong.collect();
+    let wrong: Vec<_> = presences.iter().enumerate().flat_map(faults).collect();
     if !wrong.is_empty() {
         return Err(Problem::fields(wrong));
     }
     let stored = state.store.perform(StorePresence { presences }).await?;
     Ok(Json(Stored { stored }))
+}
+
+fn faults((number, presence): (usize, &Presence)) -> Vec<FieldError> {
+    let long = presence.status.as_ref().is_some_and(|status| status.len() > STATUS);
+    let faults = [
+        ("jid", fault_of_jid(&presence.jid).map(str::to_owned)),
+        ("status", long.then(|| format!("must not be longer than {STATUS} bytes"))),
+    ];
+    let named = |(field, detail): (_, Option<String>)| {
+        Some(FieldError { field: format!("{number}.{field}"), detail: detail? })
+    };
+    faults.into_iter().filter_map(named).collect()
 }

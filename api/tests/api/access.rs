@@ -1,6 +1,8 @@
 //! Who may do what: every route, and everybody who should not.
 
-use api::{Anonymous, Need, Role, Rule, rules};
+use std::os::unix::fs::PermissionsExt;
+
+use api::{Anonymous, Api, Need, Role, Rule, StartError, TokenFileError, rules};
 use reqwest::{Method, StatusCode};
 
 use crate::world::{ROLES, World, answer};
@@ -165,7 +167,7 @@ async fn a_token_that_is_no_longer_configured_is_good_for_nothing() {
 }
 
 #[tokio::test]
-async fn the_database_holds_no_token() {
+async fn the_database_holds_no_token_and_is_its_owners_only() {
     let world = World::new().await;
     let tokens = ROLES.map(|role| world.token(role));
     let folder = world.folder;
@@ -173,6 +175,7 @@ async fn the_database_holds_no_token() {
     for file in std::fs::read_dir(folder.path()).unwrap() {
         let file = file.unwrap().path();
         if file.file_name().unwrap().to_string_lossy().starts_with("vedette.db") {
+            assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
             let bytes = std::fs::read(&file).unwrap();
             for token in &tokens {
                 let found = bytes.windows(token.len()).any(|window| window == token.as_bytes());
@@ -180,4 +183,21 @@ async fn the_database_holds_no_token() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn a_token_is_made_for_its_owner_only_and_kept() {
+    let world = World::new().await;
+    let before = world.token(Role::Admin);
+    assert_eq!((before.len(), before.starts_with("vdt_")), (47, true));
+    let file = world.folder.path().join("admin.token");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let world = world.again().await;
+    assert_eq!(world.token(Role::Admin), before);
+
+    std::fs::write(&file, "hunter2").unwrap();
+    let config = world.config.clone();
+    world.api.stop().await;
+    let error = Api::start(config).await.unwrap_err();
+    assert!(matches!(error, StartError::Token(TokenFileError::NoToken { .. })), "{error:?}");
 }

@@ -71,7 +71,7 @@ fn every_problem_is_named_at_once() {
         [[auth.token]]
         name = "x"
         role = "agent"
-        file = "y"
+        file = "x"
         [limits]
         body = "16 bananas"
         items = -1
@@ -87,6 +87,7 @@ fn every_problem_is_named_at_once() {
     `auth.token[0].name`: `a:b` is not a name without `:`
     `auth.token[0].role`: `king` is not `reader`, `agent`, `operator` or `admin`
     `auth.token[2].name`: `x` is not a name that no other token has
+    `auth.token[2].file`: `/nowhere/x` is not a file that no other token has
     `limits.body`: `16 bananas` is not a size such as `16 MiB`
     `limits.items`: `-1` is not a whole number above 0
     ");

@@ -52,7 +52,10 @@ impl Stream {
     }
 
     async fn next(&mut self) -> Option<Event> {
-        let block = self.block().await?;
+        let mut block = self.block().await?;
+        while block.starts_with(": ") {
+            block = self.block().await?;
+        }
         let mut event = Event { id: None, topic: String::new(), data: Value::Null };
         for line in block.lines() {
             match line.split_once(": ").unwrap() {

@@ -117,6 +117,7 @@ async fn a_stamped_item_proves_itself_without_the_api() {
     }
     "#);
     let verified = world.read(&format!("{path}/verify")).await;
+    assert!(verified["gen_time"].as_str().unwrap().ends_with('Z'), "{verified}");
     insta::assert_json_snapshot!(steady(verified), @r#"
     {
       "accuracy_us": 1000000,

@@ -231,3 +231,21 @@ async fn an_operator_publishes_to_all_others() {
     // Its own publication does not come back: the next that it hears is the answer.
     assert_eq!(operator.ask("ping", json!({})).await["result"], "pong");
 }
+
+#[tokio::test]
+async fn pages_of_other_sites_may_not_listen() {
+    let world = World::new().await;
+    let open = async |origin: String| {
+        let request = world
+            .request(Role::Reader, Method::GET, "/pubsub")
+            .header("connection", "upgrade")
+            .header("upgrade", "websocket")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+            .header("origin", origin);
+        request.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(open("https://evil.example".to_owned()).await, 403);
+    assert_eq!(open("null".to_owned()).await, 403);
+    assert_eq!(open(world.url("")).await, 101);
+}
