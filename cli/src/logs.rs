@@ -9,7 +9,9 @@ use crate::arguments::{Arguments, Command};
 /// Starts to log as the arguments say; a filter that cannot be read is told and not used.
 pub(crate) fn start(arguments: &Arguments) {
     let usual = match arguments.command {
-        Command::Up(_) | Command::Api(_) | Command::Agent(_) => "info",
+        Command::Up(_) | Command::Api(_) | Command::Agent(_) => {
+            "info,actix_server=warn,sea_orm_migration=warn,sqlx=warn"
+        }
         Command::Verify(_) | Command::Doctor(_) => "warn",
     };
     let asked = arguments.log.as_deref().unwrap_or(usual);

@@ -1,0 +1,9 @@
+//! The command as a person uses it: real processes, a real Prosody, real tokens.
+
+#![cfg(test)]
+
+mod calls;
+mod dashboard;
+mod faults;
+mod platform;
+mod support;
