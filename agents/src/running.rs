@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use registry::{LinkState, TlsError, XmppRoad};
 use runtime::{AgentHandle, Handle, Store, StoreError};
 use tokio::sync::watch;
-use types::{BehaviourReport, Exit, Phase};
+use types::{BehaviourReport, Exit, Phase, Presence, Show};
 
 use crate::{Config, DiskStore};
 
@@ -126,6 +126,21 @@ impl Running {
         if tokio::time::timeout(limit, emptying).await.is_err() {
             tracing::info!(agent.jid = self.jid(), "results are left for the next start");
         }
+    }
+
+    /// Waits until it knows that `jid` is gone, no longer than `limit`.
+    pub async fn sees_gone(&self, jid: &str, limit: Duration) {
+        let mut members = self.agent.directory().watch();
+        let gone = |it: Option<Presence>| it.is_none_or(|it| it.show == Show::Unavailable);
+        let noticing = async {
+            while !gone(self.agent.directory().get(&jid.into())) {
+                if members.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        // It is only nicer to know.
+        drop(tokio::time::timeout(limit, noticing).await);
     }
 
     /// Whether a behaviour of it has ended in a way that needs a person.

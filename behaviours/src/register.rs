@@ -1,6 +1,9 @@
 //! Keeps the directory: tells who asks who does what, and has every coming and going kept.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use runtime::{
     AgentId, Behaviour, Change, Context, Directory, Failure, Fields, Message, Performative,
@@ -21,6 +24,9 @@ use crate::{
 const GRACE: Duration = Duration::from_secs(10);
 /// Who may ask to be kept informed, at most.
 const SUBSCRIBERS: usize = 100_000;
+
+/// The note of everybody who ever came.
+const KNOWN: &str = "known members";
 
 /// What can be set.
 pub const SETTINGS: &[Setting] = &[Setting {
@@ -73,6 +79,8 @@ pub struct Register {
     subscribers: BTreeMap<AgentId, RollCall>,
     question: Option<std::sync::Arc<Message>>,
     news: Vec<Presence>,
+    /// Everybody who ever came, so that who does not come back counts as gone.
+    known: BTreeSet<String>,
     /// When the members are called, once.
     call: Option<Instant>,
 }
@@ -85,6 +93,7 @@ impl From<Settings> for Register {
             subscribers: BTreeMap::new(),
             question: None,
             news: Vec::new(),
+            known: BTreeSet::new(),
             call: None,
         }
     }
@@ -98,6 +107,10 @@ impl Behaviour for Register {
         match state {
             State::Starting => {
                 self.moves = Some(ctx.directory().moves());
+                self.known = self.settings.members.iter().cloned().collect();
+                if let Some(note) = ctx.store().note(KNOWN)? {
+                    self.known.extend(serde_json::from_slice::<Vec<String>>(&note)?);
+                }
                 self.call = Some(Instant::now() + GRACE);
                 let me = presence(ctx, ctx.me().bare(), Show::Available);
                 ctx.directory().note(me);
@@ -173,12 +186,19 @@ impl Register {
         Ok(())
     }
 
-    async fn keep(&self, ctx: &Context, news: &[Presence]) -> Result<(), Failure> {
+    async fn keep(&mut self, ctx: &Context, news: &[Presence]) -> Result<(), Failure> {
         let changes: Result<Vec<Change>, _> = news
             .iter()
             .map(|it| queue::push(OUTBOX, presence_key(it), &Parcel::Presence(it.clone())))
             .collect();
-        Ok(ctx.store().commit(changes?).await?)
+        let mut changes = changes?;
+        let before = self.known.len();
+        self.known.extend(news.iter().map(|it| it.jid.clone()));
+        if self.known.len() > before {
+            let value = serde_json::to_vec(&self.known)?.into();
+            changes.push(Change::Put { key: KNOWN.to_owned(), value });
+        }
+        Ok(ctx.store().commit(changes).await?)
     }
 
     async fn tell(&mut self, ctx: &Context, news: &[Presence]) -> Result<(), Failure> {
@@ -207,7 +227,7 @@ impl Register {
 
     fn count_as_gone(&self, ctx: &Context) {
         let directory: &Directory = ctx.directory();
-        for member in &self.settings.members {
+        for member in &self.known {
             if directory.get(&member.as_str().into()).is_none() {
                 directory.note(presence(ctx, member, Show::Unavailable));
             }

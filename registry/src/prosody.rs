@@ -49,6 +49,9 @@ pub enum ProsodyError {
         /// Why.
         source: io::Error,
     },
+    /// Another program has its port.
+    #[error("port {0} is taken")]
+    Taken(u16),
     /// It ended, or did not answer in time.
     #[error("prosody did not come up: {why}; its log is `{}`", log.display())]
     NotReady {

@@ -7,7 +7,7 @@ use std::{fs, io, net::SocketAddr, path::Path, time::Duration};
 
 use agents::{
     Config, DiskStore, LinkState, Running,
-    prosody::{self, Prosody},
+    prosody::{self, Prepared, Prosody, ProsodyError},
 };
 use api::{Anonymous, Api};
 use tokio::time::timeout;
@@ -35,6 +35,8 @@ const LISTEN: SocketAddr =
 const CONNECT: Duration = Duration::from_secs(30);
 /// How long results may take to be handed over before the end.
 const HANDOVER: Duration = Duration::from_secs(2);
+/// How long the registrar may take to notice that somebody left.
+const FAREWELL: Duration = Duration::from_millis(500);
 /// How long stopping may take in all.
 const STOP: Duration = Duration::from_secs(10);
 
@@ -70,15 +72,13 @@ struct Platform {
 impl Platform {
     async fn start(house: &House, arguments: &arguments::Up) -> Result<Self, Failure> {
         let settings = api_config(house, arguments)?;
-        let prepared =
-            Prosody::prepare(&house.file("xmpp"), DOMAIN, xmpp_port()?).map_err(Failure::work)?;
+        prepare(house, prosody::USUAL_PORT)?;
         if arguments.demo {
             demo::write(house, settings.listen)?;
         }
         members::give_passwords(house, arguments.demo)?;
         let found = members::read(house, arguments.demo)?;
-        members::open_accounts(house, &prepared, &found).await?;
-        let prosody = prepared.start().await.map_err(Failure::work)?;
+        let prosody = start_server(house, &found).await?;
         let (api, listen) = listen(settings, arguments).await?;
         tracing::info!(xmpp.address = %prosody.address(), "the XMPP server runs");
         let disk = DiskStore::open(&house.file("state")).await.map_err(Failure::work)?;
@@ -144,6 +144,7 @@ impl Platform {
         }
         for agent in &agents {
             agent.stop().await;
+            registrar.sees_gone(agent.jid(), FAREWELL).await;
         }
         // What is on its way is on disk and would be delivered next time; it is nicer now.
         for agent in [&registrar, &aggregator] {
@@ -197,14 +198,31 @@ async fn listen(
     }
 }
 
-/// The usual port of XMPP, or the next that is free.
-fn xmpp_port() -> Result<u16, Failure> {
-    let port = prosody::free_port(prosody::USUAL_PORT)
-        .ok_or_else(|| Failure::work("no free port for the XMPP server"))?;
-    if port != prosody::USUAL_PORT {
-        tracing::warn!("port {} is taken; the XMPP server uses {port}", prosody::USUAL_PORT);
+/// Writes what the XMPP server needs, and makes sure that there is one.
+fn prepare(house: &House, port: u16) -> Result<Prepared, Failure> {
+    Prosody::prepare(&house.file("xmpp"), DOMAIN, port).map_err(Failure::work)
+}
+
+/// Starts the XMPP server at its usual port, or the next that is free.
+async fn start_server(house: &House, members: &[Config]) -> Result<Prosody, Failure> {
+    let mut wanted = prosody::USUAL_PORT;
+    loop {
+        let port = prosody::free_port(wanted)
+            .ok_or_else(|| Failure::work("no free port for the XMPP server"))?;
+        let prepared = prepare(house, port)?;
+        members::open_accounts(house, &prepared, members).await?;
+        match prepared.start().await {
+            Ok(server) if port != prosody::USUAL_PORT => {
+                let usual = prosody::USUAL_PORT;
+                tracing::warn!("port {usual} is taken; the XMPP server uses {port}");
+                return Ok(server);
+            }
+            Ok(server) => return Ok(server),
+            // Somebody was quicker.
+            Err(ProsodyError::Taken(port)) => wanted = port.saturating_add(1),
+            Err(error) => return Err(Failure::work(error)),
+        }
     }
-    Ok(port)
 }
 
 /// Writes a file of the platform in one step.

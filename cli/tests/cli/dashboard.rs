@@ -1,34 +1,42 @@
-use std::{process::Command, time::Duration};
+use serde_json::Value;
 
-use crate::support::{Platform, run, stdout, until};
+use crate::{
+    browser::Browser,
+    support::{Platform, until},
+};
 
 #[tokio::test]
-async fn the_page_shows_agents_their_machines_and_proven_items() {
+async fn the_page_shows_agents_their_machines_and_proven_items_live() {
     let platform = Platform::up(&["--demo"]).await;
-    until("something to show", async || {
-        let summary = platform.get("/api/v1/summary").await;
-        (summary["items"]["total"].as_u64()? > 5 && summary["proofs"]["total"].as_u64()? > 1)
-            .then_some(())
+    let browser = Browser::open().await;
+    for width in [1280, 390] {
+        browser.go(&platform.http, width).await;
+        let shown = async |what: &str| {
+            let script = format!("return document.body.innerText.includes({what:?})");
+            until(what, async || (browser.run(&script).await == Value::Bool(true)).then_some(()))
+                .await;
+        };
+        for what in ["probe1", "aggregator", "registry", "Waiting", "stamped", "self-signed"] {
+            shown(what).await;
+        }
+        let overflow = "return document.documentElement.scrollWidth > window.innerWidth";
+        assert_eq!(browser.run(overflow).await, Value::Bool(false), "it scrolls at {width}");
+    }
+    browser.go(&platform.http, 1280).await;
+    // A drawn machine, with the state it is in.
+    until("a drawn state machine", async || {
+        let script = "return document.querySelectorAll('svg text').length";
+        (browser.run(script).await.as_u64()? > 3).then_some(())
     })
     .await;
-    let profile = platform.folder.path().join("chromium");
-    let page = tokio::task::spawn_blocking({
-        let url = format!("{}/", platform.http);
-        move || {
-            let mut chromium = Command::new("chromium");
-            chromium
-                .args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"])
-                .args(["--disable-background-networking", "--disable-component-update"])
-                .args(["--disable-sync", "--disable-quic", "--timeout=8000", "--dump-dom"])
-                .arg("--window-size=1280,900")
-                .arg(format!("--user-data-dir={}", profile.display()))
-                .arg(url);
-            stdout(&run(&mut chromium))
-        }
-    });
-    let page = tokio::time::timeout(Duration::from_mins(1), page).await.unwrap().unwrap();
-    for shown in ["probe1", "aggregator", "Waiting", "<svg", "stamped", "self-signed"] {
-        assert!(page.contains(shown), "`{shown}` is not on the page: {page}");
-    }
-    assert!(!page.contains("http://") || !page.contains("https://"), "{page}");
+    // And it moves without being loaded again: another item comes.
+    let newest = "return document.querySelector('#item-rows tr')?.innerText ?? null";
+    let first = until("an item", async || Some(browser.run(newest).await)).await;
+    until("another item", async || (browser.run(newest).await != first).then_some(())).await;
+
+    let foreign = "return performance.getEntriesByType('resource').map(it => it.name)\
+                   .filter(it => !it.startsWith(location.origin))";
+    assert_eq!(browser.run(foreign).await, Value::Array(Vec::new()));
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+    browser.close().await;
 }

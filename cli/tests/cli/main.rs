@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod browser;
 mod calls;
 mod dashboard;
 mod faults;

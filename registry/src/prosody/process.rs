@@ -82,7 +82,7 @@ pub(super) async fn start(folder: &Folder, port: u16) -> Result<Child, ProsodyEr
         let told = news(&log, seen);
         if told.contains("Failed to open server port") {
             kill(&mut child).await;
-            return Err(not_ready(format!("port {port} is taken")));
+            return Err(ProsodyError::Taken(port));
         }
         // A busy port is not fatal for Prosody: it must say itself that it has the port.
         if told.contains(&format!("Activated service 'c2s' on [127.0.0.1]:{port}"))

@@ -2,7 +2,7 @@ use std::{collections::HashSet, ops::ControlFlow, sync::Arc, time::Duration};
 
 use registry::{
     Account, Roots, Server, XmppRoad,
-    prosody::{Prosody, free_port},
+    prosody::{Prosody, ProsodyError, free_port},
 };
 use runtime::{
     Agent, AgentHandle, AgentId, Context, Cyclic, Failure, MemoryStore, Message, OneShot,
@@ -34,7 +34,7 @@ impl World {
             }
             match prepared.start().await {
                 Ok(prosody) => break prosody,
-                Err(error) if error.to_string().contains("is taken") => wanted = port + 17,
+                Err(ProsodyError::Taken(port)) => wanted = port + 17,
                 Err(error) => panic!("{error:?}"),
             }
         };
