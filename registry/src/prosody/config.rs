@@ -35,6 +35,8 @@ modules_enabled = {{
   "roster"; "saslauth"; "tls"; "disco"; "presence"; "message"; "iq"; "c2s"; "pep"; "ping";
   "smacks"; "limits"; "blocklist"; "private"; "time"; "uptime"; "version"; "posix";
 }}
+gc = {{ mode = "generational" }} -- twice the messages a second of the default
+network_settings = {{ nagle = false }} -- an answer must not wait for an acknowledgement
 limits = {{ c2s = {{ rate = "20mb/s"; burst = "2s" }} }} -- the default of 10 kB/s is for people
 c2s_stanza_size_limit = 256 * 1024
 smacks_hibernation_time = 30
