@@ -1,0 +1,7 @@
+//! What agents can do, over a road in memory. The clock jumps, unless a socket or a program is
+//! looked at.
+
+#![cfg(test)]
+
+mod report;
+mod support;
