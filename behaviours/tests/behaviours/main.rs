@@ -3,5 +3,6 @@
 
 #![cfg(test)]
 
+mod collect;
 mod report;
 mod support;
