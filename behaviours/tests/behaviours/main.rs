@@ -3,6 +3,8 @@
 
 #![cfg(test)]
 
+mod anchor;
 mod collect;
 mod report;
+mod server;
 mod support;
