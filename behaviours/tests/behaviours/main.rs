@@ -5,6 +5,7 @@
 
 mod anchor;
 mod collect;
+mod forward;
 mod report;
 mod server;
 mod support;
