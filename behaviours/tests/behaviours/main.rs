@@ -6,6 +6,7 @@
 mod anchor;
 mod collect;
 mod forward;
+mod heartbeat;
 mod report;
 mod server;
 mod support;
