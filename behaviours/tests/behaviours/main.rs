@@ -7,6 +7,7 @@ mod anchor;
 mod collect;
 mod forward;
 mod heartbeat;
+mod register;
 mod report;
 mod server;
 mod support;
