@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod anchor;
+mod check;
 mod collect;
 mod forward;
 mod heartbeat;
