@@ -6,9 +6,11 @@
 mod anchor;
 mod check;
 mod collect;
+mod diagrams;
 mod forward;
 mod heartbeat;
 mod register;
 mod report;
 mod server;
+mod settings;
 mod support;
