@@ -117,6 +117,8 @@ pub struct Forward {
     batch: usize,
     /// The last report of each agent that was not delivered yet.
     reports: BTreeMap<String, Report>,
+    /// Whether it is the turn of the reports: after each request with entries, however many wait.
+    turn: bool,
     done: Vec<Change>,
 }
 
@@ -128,6 +130,7 @@ impl From<Settings> for Forward {
             rest: Duration::ZERO,
             batch: BATCH,
             reports: BTreeMap::new(),
+            turn: false,
             done: Vec::new(),
         }
     }
@@ -233,8 +236,9 @@ impl Forward {
         while let Some(message) = ctx.try_receive() {
             self.note(&message);
         }
-        let entries = ctx.store().read(FORWARD, 0, self.batch, BATCH_BYTES)?;
-        let (load, entries) = Load::first(entries);
+        let is_their_turn = std::mem::take(&mut self.turn) && !self.reports.is_empty();
+        let most = if is_their_turn { 0 } else { self.batch };
+        let (load, entries) = Load::first(ctx.store().read(FORWARD, 0, most, BATCH_BYTES)?);
         let outcome = match load {
             Some(ref load) => ctx.until_stopped(self.deliver(load)).await?,
             None => match ctx.until_stopped(self.deliver_reports()).await? {
@@ -245,6 +249,7 @@ impl Forward {
         match outcome {
             Outcome::Settled(refused) => {
                 self.patience.restore();
+                self.turn = true;
                 self.batch = self.batch.saturating_mul(2).min(BATCH);
                 self.done = settle(&entries, &refused);
                 Ok(State::Settling)

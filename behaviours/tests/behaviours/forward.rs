@@ -5,6 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use behaviours::forward;
 use runtime::{AgentHandle, Handle, Hub, MemoryStore, Message, Performative, Road, Spec};
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 use types::{BehaviourReport, Depth, Diagram, Exit, Phase, Presence, Proof, Report, Show};
 use uuid::Uuid;
 
@@ -119,26 +120,32 @@ async fn what_the_api_does_not_take_now_waits_and_comes_once() {
         said("200 OK", &json!({ "results": [] })),
         b"nonsense".to_vec(),
     ];
+    let mut all = JoinSet::new();
     for wrong in wrong {
-        let store = store();
-        let told = items(2);
-        push_items(&store, "forward", &told).await;
-        let (status, mut times) = (String::from_utf8_lossy(&wrong).into_owned(), 0);
-        let server = Server::new(move |request| {
-            times += 1;
-            Some(if times <= 2 { wrong.clone() } else { takes(request) })
-        });
-        let server = server.await;
-        let world = start(server.address, &store);
-        soon(world.handle.reaches("Resting")).await;
-        assert_eq!(keys(&store, "forward").len(), 2, "{status}");
-        server.was_asked(2).await;
-        holds(&store, "forward", 0).await;
-        let requests = server.requests();
-        assert_eq!(requests.len(), 3, "{status}");
-        assert!(requests.iter().all(|it| it.json() == json!(told)), "{status}");
-        assert_eq!(keys(&store, "refused"), [""; 0], "{status}");
+        all.spawn(waits_and_comes_once(wrong));
     }
+    all.join_all().await;
+}
+
+/// Two answers like this are followed by one that takes everything.
+async fn waits_and_comes_once(wrong: Vec<u8>) {
+    let store = store();
+    let told = items(2);
+    push_items(&store, "forward", &told).await;
+    let (status, mut times) = (String::from_utf8_lossy(&wrong).into_owned(), 0);
+    let server = Server::new(move |request| {
+        times += 1;
+        Some(if times <= 2 { wrong.clone() } else { takes(request) })
+    });
+    let server = server.await;
+    let world = start(server.address, &store);
+    soon(world.handle.reaches("Resting")).await;
+    assert_eq!(keys(&store, "forward").len(), 2, "{status}");
+    holds(&store, "forward", 0).await;
+    let requests = server.requests();
+    assert_eq!(requests.len(), 3, "{status}");
+    assert!(requests.iter().all(|it| it.json() == json!(told)), "{status}");
+    assert_eq!(keys(&store, "refused"), [""; 0], "{status}");
 }
 
 #[tokio::test]
@@ -358,6 +365,19 @@ async fn reports_that_wait_become_one_and_keep_the_diagram() {
     assert_eq!(requests[2].json(), json!(report("probe@test", 500, true)));
     soon(world.handle.reaches("Waiting")).await;
     assert_eq!(server.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn reports_do_not_wait_until_everything_is_delivered() {
+    let store = store();
+    push_items(&store, "forward", &items(2500)).await;
+    let server = Server::new(|it| Some(takes(it))).await;
+    let world = start(server.address, &store);
+    world.hears("probe@test", &report("probe@test", 1, true));
+    holds(&store, "forward", 0).await;
+    let requests = server.requests();
+    let is_report: Vec<bool> = requests.iter().map(|it| it.head.contains("/report")).collect();
+    assert_eq!(is_report, [false, true, false, false]);
 }
 
 #[tokio::test]
