@@ -7,7 +7,7 @@ use evidence::{
     Authority, BatchTree, Digest,
     client::{Client, Endpoint},
 };
-use runtime::{Behaviour, Context, Failure, Fields, Kept, Setting, states};
+use runtime::{Behaviour, Context, Failure, Fields, Kept, Setting, StoreError, states};
 use types::Proof;
 use uuid::Uuid;
 
@@ -20,6 +20,8 @@ use crate::{
 const BATCH: usize = 4096;
 /// The longest rest after a failure.
 const LONGEST: Duration = Duration::from_mins(1);
+/// How long to wait when there is no room for a proof.
+const NO_ROOM: Duration = Duration::from_secs(1);
 
 /// What can be set.
 pub const SETTINGS: &[Setting] = &[
@@ -96,7 +98,9 @@ states! {
         /// Builds the tree and asks the authority; its answer is verified before it counts.
         Stamping => [Keeping, Resting, Waiting],
         /// Writes the proof to disk.
-        Keeping => [Waiting],
+        Keeping => [Waiting, NoRoom],
+        /// The disk queue is full; waits until results have left.
+        NoRoom => [Keeping],
         /// The authority does not stamp now; tries again soon.
         Resting => [Stamping],
     }
@@ -134,10 +138,17 @@ impl Behaviour for Anchor {
                     let mut changes = queue::drop_all(ANCHOR, entries);
                     let key = proof.batch.to_string();
                     changes.push(queue::push(FORWARD, key, &Parcel::Proof(proof.clone()))?);
-                    ctx.store().commit(changes).await?;
+                    match ctx.store().commit(changes).await {
+                        Err(StoreError::Full { .. }) => return Ok(State::NoRoom),
+                        kept => kept?,
+                    }
                 }
                 self.stamped = None;
                 State::Waiting
+            }
+            State::NoRoom => {
+                ctx.sleep(NO_ROOM).await?;
+                State::Keeping
             }
             State::Resting => {
                 ctx.sleep(self.rest).await?;
@@ -149,11 +160,19 @@ impl Behaviour for Anchor {
 
 impl Anchor {
     async fn stamp(&mut self, ctx: &Context) -> Result<State, Failure> {
-        let entries = ctx.store().read(ANCHOR, 0, BATCH, usize::MAX)?;
-        let leaves: Result<Vec<Pending>, _> =
-            entries.iter().map(|it| serde_json::from_slice(&it.value)).collect();
-        let leaves = leaves?;
-        let Some(tree) = BatchTree::new(digests(&leaves)?) else { return Ok(State::Waiting) };
+        let (mut entries, mut leaves, mut digests) = (Vec::new(), Vec::new(), Vec::new());
+        for entry in ctx.store().read(ANCHOR, 0, BATCH, usize::MAX)? {
+            let Some((leaf, digest)) = read(&entry) else {
+                // It was written by a version that knew more than this one: kept aside.
+                tracing::warn!(entry.key, "an item that waits for a time stamp cannot be read");
+                queue::settle(ctx, queue::set_aside(ANCHOR, &entry).into()).await?;
+                continue;
+            };
+            entries.push(entry);
+            leaves.push(leaf);
+            digests.push(digest);
+        }
+        let Some(tree) = BatchTree::new(digests) else { return Ok(State::Waiting) };
         let root = tree.root();
         match ctx.until_stopped(self.settings.client.stamp(&root)).await? {
             Ok(stamp) => {
@@ -179,22 +198,9 @@ impl Anchor {
     }
 }
 
-/// Why the queue of pending items cannot be read.
-#[derive(Debug, thiserror::Error)]
-#[error("`{text}` is not a SHA-256 digest in hexadecimal")]
-struct NotDigest {
-    text: String,
-    source: hex::FromHexError,
-}
-
-fn digests(leaves: &[Pending]) -> Result<Vec<Digest>, NotDigest> {
-    leaves
-        .iter()
-        .map(|it| {
-            let mut digest = Digest::default();
-            hex::decode_to_slice(&it.sha256, &mut digest)
-                .map(|()| digest)
-                .map_err(|source| NotDigest { text: it.sha256.clone(), source })
-        })
-        .collect()
+fn read(entry: &Kept) -> Option<(Pending, Digest)> {
+    let leaf: Pending = serde_json::from_slice(&entry.value).ok()?;
+    let mut digest = Digest::default();
+    hex::decode_to_slice(&leaf.sha256, &mut digest).ok()?;
+    Some((leaf, digest))
 }

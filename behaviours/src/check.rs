@@ -12,6 +12,7 @@ use crate::queue::{self, OUTBOX, Parcel};
 mod builtin;
 mod command;
 mod expect;
+mod fit;
 mod observation;
 mod output;
 mod parse;
@@ -21,16 +22,21 @@ mod schedule;
 use builtin::Builtin;
 use command::Command;
 use expect::Expect;
+use fit::fit;
 use observation::{Observation, Verdict};
 use parse::Parse;
 use schedule::Schedule;
 
 /// How long a check may take unless its file says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// How much output is kept unless its file says otherwise; a message carries 128 KiB at most.
+/// How much output is kept unless its file says otherwise.
 const OUTPUT: usize = 32 * 1024;
-/// The most that can be asked for.
+/// The most that can be asked for: a message carries it in base64, with room for the rest.
 const LARGEST_OUTPUT: usize = 96 * 1024;
+/// How much of a reason is kept, in characters.
+const REASON: usize = 500;
+/// The longest time that can be set.
+const LONGEST: Duration = Duration::from_hours(24 * 366);
 /// How long to wait when there is no room for a result.
 const NO_ROOM: Duration = Duration::from_secs(1);
 
@@ -137,15 +143,18 @@ impl Settings {
             let what = format!("`{output}` is more than a message carries: {LARGEST_OUTPUT}");
             fields.complain("max_output", what);
         }
+        for (key, what) in expect.misfits(parse, matches!(subject, Some(Subject::Builtin(_)))) {
+            fields.complain(&format!("expect.{key}"), what);
+        }
         let kind = kind.unwrap_or_else(|| "check".to_owned());
         Some(Self { subject: subject?, schedule, timeout, expect, parse, kind, output })
     }
 }
 
-/// A duration that is more than nothing.
+/// A duration that is more than nothing, and no longer than a year.
 fn positive(fields: &mut Fields<'_>, key: &str) -> Option<Duration> {
-    fields.parse(key, "a time longer than nothing, such as \"30s\"", |text| {
-        humantime::parse_duration(text).ok().filter(|it| !it.is_zero())
+    fields.parse(key, "a time longer than nothing and up to a year, such as \"30s\"", |text| {
+        humantime::parse_duration(text).ok().filter(|it| !it.is_zero() && *it <= LONGEST)
     })
 }
 
@@ -251,7 +260,8 @@ impl Check {
         let mut more = seen.facts();
         more.insert("verdict".to_owned(), verdict.name().into());
         if !verdict.reasons().is_empty() {
-            more.insert("reasons".to_owned(), verdict.reasons().into());
+            let brief = |reason: &String| reason.chars().take(REASON).collect::<String>();
+            more.insert("reasons".to_owned(), verdict.reasons().iter().map(brief).collect());
         }
         more.insert("summary".to_owned(), verdict.summary(seen).into());
         if let Some(reading) = reading {
@@ -275,7 +285,7 @@ impl Check {
             payload: types::Payload { raw: seen.base64(), more },
             more: serde_json::Map::new(),
         };
-        serde_json::to_value(item)
+        serde_json::to_value(item).map(fit)
     }
 
     async fn keep(&mut self, ctx: &Context) -> Result<State, Failure> {

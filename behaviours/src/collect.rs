@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use evidence::Record;
 use runtime::{
-    Behaviour, Change, Context, Failure, Message, Performative, Slot, StoreError, Template, states,
+    Behaviour, Chain, Change, Context, Failure, Message, Performative, Slot, StoreError, Template,
+    states,
 };
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 use types::{Content, Item, Items, Presences, Receipt};
 
 use crate::{
@@ -18,6 +19,8 @@ use crate::{
 const AT_ONCE: usize = 64;
 /// Results in one message, at most.
 const RESULTS: usize = 1000;
+/// Characters of a reason in a receipt, at most.
+const WORDS: usize = 200;
 
 /// Which messages it wants: results, and what the registrar saw.
 pub fn template() -> Template {
@@ -113,7 +116,13 @@ impl Collect {
         message: &Message,
         receipt: &mut Receipt,
     ) -> Result<(), serde_json::Error> {
-        let presences = message.read::<Presences>().map(|it| it.0).unwrap_or_default();
+        let presences = match message.read::<Presences>() {
+            Ok(Presences(presences)) => presences,
+            Err(error) => {
+                receipt.refused.push((String::new(), brief(&format!("not presences: {error}"))));
+                return Ok(());
+            }
+        };
         for presence in presences.into_iter().take(RESULTS) {
             let key = presence_key(&presence);
             self.changes.push(queue::push(FORWARD, key.as_str(), &Parcel::Presence(presence))?);
@@ -127,7 +136,14 @@ impl Collect {
         message: &Message,
         receipt: &mut Receipt,
     ) -> Result<(), serde_json::Error> {
-        for item in items(&message.body) {
+        let items = match items(&message.body) {
+            Ok(items) => items,
+            Err(error) => {
+                receipt.refused.push((String::new(), brief(&format!("not items: {error}"))));
+                return Ok(());
+            }
+        };
+        for item in items.into_iter().take(RESULTS) {
             match admit(item, message) {
                 Ok((key, record)) => {
                     let leaf = Pending { uuid: key, sha256: record.digest_hex() };
@@ -136,41 +152,55 @@ impl Collect {
                     self.changes.push(queue::push(ANCHOR, key, &leaf)?);
                     receipt.stored.push(key.to_string());
                 }
-                Err((key, why)) => receipt.refused.push((key, why)),
+                Err((key, why)) => receipt.refused.push((brief(&key), brief(&why))),
             }
         }
         Ok(())
     }
 }
 
-/// The items of a body: one, or a list of them.
-fn items(body: &str) -> Vec<Value> {
-    match serde_json::from_str(body) {
-        Ok(Value::Array(items)) => items.into_iter().take(RESULTS).collect(),
-        Ok(item) => vec![item],
-        Err(_) => Vec::new(),
+/// The items of a body: one, or a list of them. Each is read by itself, so that one that is not
+/// in order does not take the others with it.
+fn items(body: &str) -> Result<Vec<&RawValue>, serde_json::Error> {
+    if body.trim_start().starts_with('[') {
+        return serde_json::from_str(body);
     }
+    serde_json::from_str(body).map(|item| vec![item])
 }
 
 /// Checks one item; what is refused is told with its uuid, if it has one.
-fn admit(mut item: Value, message: &Message) -> Result<(uuid::Uuid, Record), (String, String)> {
-    let name = item.pointer("/meta/uuid").and_then(Value::as_str).unwrap_or_default().to_owned();
+fn admit(item: &RawValue, message: &Message) -> Result<(uuid::Uuid, Record), (String, String)> {
+    let name = name(item);
     let refuse = |why: String| (name.clone(), why);
-    let read: Item = serde::Deserialize::deserialize(&item)
+    let record =
+        Record::parse(item.get().as_bytes()).map_err(|error| refuse(Chain(&error).to_string()))?;
+    let read: Item = serde::Deserialize::deserialize(record.value())
         .map_err(|error| refuse(format!("not an item: {error}")))?;
-    let sender = message.from.as_ref().map(runtime::AgentId::bare).unwrap_or_default();
+    let Some(sender) = message.from.as_ref().map(runtime::AgentId::bare) else {
+        return Err(refuse("nobody says to have sent it".to_owned()));
+    };
     match read.meta.source.as_deref() {
         // Older probes leave it out; then it is who the server says has sent it.
         None => {
+            let mut item = record.value().clone();
             if let Some(meta) = item.get_mut("meta").and_then(Value::as_object_mut) {
                 meta.insert("source".to_owned(), sender.into());
             }
+            let record = Record::of(&item).map_err(|error| refuse(Chain(&error).to_string()))?;
+            Ok((read.meta.uuid, record))
         }
-        Some(source) if source.split('/').next() == Some(sender) => {}
-        Some(source) => {
-            return Err(refuse(format!("its source is `{source}`, but `{sender}` sent it")));
-        }
+        Some(source) if source.split('/').next() == Some(sender) => Ok((read.meta.uuid, record)),
+        Some(source) => Err(refuse(format!("its source is `{source}`, but `{sender}` sent it"))),
     }
-    let record = Record::of(&item).map_err(|error| refuse(error.to_string()))?;
-    Ok((read.meta.uuid, record))
+}
+
+/// What an item says its uuid is, as far as it can be read at all.
+fn name(item: &RawValue) -> String {
+    let value: Value = serde_json::from_str(item.get()).unwrap_or_default();
+    value.pointer("/meta/uuid").and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// Words that fit into a receipt, whatever they quote.
+fn brief(words: &str) -> String {
+    words.chars().take(WORDS).collect()
 }

@@ -1,18 +1,23 @@
 //! Brings what was collected to the API, in order, until it has it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use runtime::{
-    Behaviour, Chain, Change, Context, Failure, Fields, Kept, Setting, Template, states,
+    Behaviour, Chain, Change, Context, Failure, Fields, Kept, Setting, StoreError, Template, states,
 };
 use serde::Deserialize;
 use serde_json::Value;
+use tokio::time::Instant;
 use types::{Content, Presence, Proof, Report};
+use uuid::Uuid;
 
 use crate::{
     http::client,
     patience::Patience,
-    queue::{self, FORWARD, Parcel, REFUSED},
+    queue::{self, ANCHOR, FORWARD, Parcel, REFUSED},
     secret::Secret,
 };
 
@@ -22,6 +27,10 @@ const BATCH: usize = 1000;
 const BATCH_BYTES: usize = 4 << 20;
 /// How long one request may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// How long to wait when there is no room for what was refused.
+const NO_ROOM: Duration = Duration::from_secs(1);
+/// The longest rest that the API can ask for.
+const LONGEST_ASKED: Duration = Duration::from_mins(10);
 /// The longest rest after a failure.
 const LONGEST: Duration = Duration::from_secs(5);
 /// Agents whose last report is held until it is delivered.
@@ -90,9 +99,9 @@ states! {
         /// Waits for something to bring.
         Waiting => [Posting],
         /// Brings it to the API.
-        Posting => [Settling, Waiting, Resting],
+        Posting => [Settling, Waiting, Resting, Posting],
         /// Forgets what the API has now.
-        Settling => [Posting],
+        Settling => [Posting, Resting],
         /// The API does not answer as it should; tries again soon.
         Resting => [Posting],
     }
@@ -104,8 +113,12 @@ pub struct Forward {
     settings: Settings,
     patience: Patience,
     rest: Duration,
+    /// Entries in the next request, at most.
+    batch: usize,
     /// The last report of each agent that was not delivered yet.
     reports: BTreeMap<String, Report>,
+    /// Whether it is the turn of the reports: after each request with entries, however many wait.
+    turn: bool,
     done: Vec<Change>,
 }
 
@@ -115,7 +128,9 @@ impl From<Settings> for Forward {
             settings,
             patience: Patience::new(LONGEST),
             rest: Duration::ZERO,
+            batch: BATCH,
             reports: BTreeMap::new(),
+            turn: false,
             done: Vec::new(),
         }
     }
@@ -133,11 +148,20 @@ impl Behaviour for Forward {
             }
             State::Posting => self.post(ctx).await?,
             State::Settling => {
-                ctx.store().commit(std::mem::take(&mut self.done)).await?;
-                State::Posting
+                match queue::settle(ctx, std::mem::take(&mut self.done)).await {
+                    Err(StoreError::Full { .. }) => {
+                        // The API knows what it has when it is told again.
+                        self.rest = NO_ROOM;
+                        State::Resting
+                    }
+                    settled => {
+                        settled?;
+                        State::Posting
+                    }
+                }
             }
             State::Resting => {
-                ctx.sleep(self.rest).await?;
+                self.rest(ctx).await?;
                 State::Posting
             }
         })
@@ -148,6 +172,8 @@ impl Behaviour for Forward {
 enum Outcome {
     /// The API has it, but for these, which it will never take.
     Settled(Vec<(usize, String)>),
+    /// The API will never take it as it is: what it answers, and that in full.
+    Refused(String, String),
     /// It may work later.
     Later(Option<Duration>, String),
 }
@@ -171,6 +197,18 @@ impl Forward {
                 }
             }
         }
+    }
+
+    /// Takes note of reports meanwhile, so that the newest are held and not the first.
+    async fn rest(&mut self, ctx: &mut Context) -> Result<(), Failure> {
+        let until = Instant::now() + self.rest;
+        while Instant::now() < until {
+            let left = until.saturating_duration_since(Instant::now());
+            if let Some(message) = ctx.receive_within(left).await? {
+                self.note(&message);
+            }
+        }
+        Ok(())
     }
 
     /// Holds the newest report of each agent; a diagram that the newer one leaves out is kept.
@@ -198,19 +236,35 @@ impl Forward {
         while let Some(message) = ctx.try_receive() {
             self.note(&message);
         }
-        let entries = ctx.store().read(FORWARD, 0, BATCH, BATCH_BYTES)?;
-        let (load, entries) = Load::first(entries);
+        let is_their_turn = std::mem::take(&mut self.turn) && !self.reports.is_empty();
+        let most = if is_their_turn { 0 } else { self.batch };
+        let (load, entries) = Load::first(ctx.store().read(FORWARD, 0, most, BATCH_BYTES)?);
         let outcome = match load {
-            Some(load) => ctx.until_stopped(self.deliver(&load)).await?,
+            Some(ref load) => ctx.until_stopped(self.deliver(load)).await?,
             None => match ctx.until_stopped(self.deliver_reports()).await? {
-                Outcome::Settled(_) => return Ok(State::Waiting),
+                Outcome::Settled(_) | Outcome::Refused(..) => return Ok(State::Waiting),
                 later @ Outcome::Later(..) => later,
             },
         };
         match outcome {
             Outcome::Settled(refused) => {
                 self.patience.restore();
+                self.turn = true;
+                self.batch = self.batch.saturating_mul(2).min(BATCH);
                 self.done = settle(&entries, &refused);
+                Ok(State::Settling)
+            }
+            // Something among many: fewer at once, until it is alone.
+            Outcome::Refused(..) if entries.len() > 1 => {
+                self.batch = entries.len() / 2;
+                Ok(State::Posting)
+            }
+            Outcome::Refused(why, said) => {
+                self.patience.restore();
+                self.done = settle(&entries, &[(0, why)]);
+                if let Some(Load::Proof(proof)) = &load {
+                    self.done.extend(stamp_again(proof, &said)?);
+                }
                 Ok(State::Settling)
             }
             Outcome::Later(after, why) => {
@@ -225,9 +279,12 @@ impl Forward {
 
     async fn deliver(&self, load: &Load) -> Outcome {
         match load {
-            Load::Items(items) => self.send("api/v1/items", items, items.len()).await,
-            Load::Presences(presences) => self.send("api/v1/presence", presences, 1).await,
-            Load::Proof(proof) => self.send("api/v1/proofs", proof, 1).await,
+            Load::Items(items) => {
+                let told = |said: &str| refusals(said, items.len());
+                self.send(&["items"], items, told).await
+            }
+            Load::Presences(presences) => self.send(&["presence"], presences, is_object).await,
+            Load::Proof(proof) => self.send(&["proofs"], proof, is_object).await,
             Load::Unreadable => Outcome::Settled(vec![(0, "it cannot be read".to_owned())]),
         }
     }
@@ -235,8 +292,9 @@ impl Forward {
     /// Reports are worth nothing once they are old: what is refused is forgotten.
     async fn deliver_reports(&mut self) -> Outcome {
         while let Some((jid, report)) = self.reports.pop_first() {
-            let path = format!("api/v1/agents/{jid}/report");
-            if let Outcome::Later(after, why) = self.send(&path, &report, 1).await {
+            let path = ["agents", jid.as_str(), "report"];
+            let anything = |_: &str| Some(Vec::new());
+            if let Outcome::Later(after, why) = self.send(&path, &report, anything).await {
                 self.reports.entry(jid).or_insert(report);
                 return Outcome::Later(after, why);
             }
@@ -244,11 +302,19 @@ impl Forward {
         Outcome::Settled(Vec::new())
     }
 
-    async fn send(&self, path: &str, body: &impl serde::Serialize, count: usize) -> Outcome {
+    /// Posts to a path below `api/v1`; `read` finds what is refused in what the API says when it
+    /// has taken the rest, and nothing where it is not the API that speaks.
+    async fn send(
+        &self,
+        path: &[&str],
+        body: &impl serde::Serialize,
+        read: impl Fn(&str) -> Option<Vec<(usize, String)>>,
+    ) -> Outcome {
         let later = |why: String| Outcome::Later(None, why);
-        let Ok(url) = self.settings.api.join(path) else {
-            return later(format!("`{path}` is no path"));
-        };
+        let mut url = self.settings.api.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(["api", "v1"]).extend(path);
+        }
         let request =
             self.settings.http.post(url).bearer_auth(self.settings.token.reveal()).json(body);
         let answer = match request.send().await {
@@ -258,11 +324,14 @@ impl Forward {
         let (status, after) = (answer.status(), retry_after(answer.headers()));
         let said = answer.text().await.unwrap_or_default();
         match status.as_u16() {
-            200..=299 => Outcome::Settled(refusals(&said)),
+            200..=299 => match read(&said) {
+                Some(refused) => Outcome::Settled(refused),
+                None => later(format!("it answers {status}, but not as the API does")),
+            },
             // These say something of the body, and it will not get better.
             400 | 409 | 413 | 415 | 422 => {
                 let why = format!("{status}: {}", said.chars().take(500).collect::<String>());
-                Outcome::Settled((0..count).map(|at| (at, why.clone())).collect())
+                Outcome::Refused(why, said)
             }
             // Unauthorised, over a limit, broken: the operator or time will mend it.
             _ => Outcome::Later(after, format!("it answers {status}")),
@@ -316,27 +385,49 @@ fn settle(entries: &[Kept], refused: &[(usize, String)]) -> Vec<Change> {
 /// The results that an answer tells of one by one.
 #[derive(Deserialize)]
 struct Results {
-    #[serde(default)]
     results: Vec<OneResult>,
 }
 
 #[derive(Deserialize)]
 struct OneResult {
     state: String,
-    #[serde(default)]
-    detail: String,
+    detail: Option<String>,
 }
 
-fn refusals(said: &str) -> Vec<(usize, String)> {
-    let results = serde_json::from_str::<Results>(said).map(|it| it.results).unwrap_or_default();
+fn refusals(said: &str, count: usize) -> Option<Vec<(usize, String)>> {
+    let Results { results } = serde_json::from_str(said).ok()?;
+    if results.len() != count {
+        return None;
+    }
     let refused = results.into_iter().enumerate();
-    refused
+    let refused = refused
         .filter(|(_, it)| matches!(it.state.as_str(), "refused" | "conflict"))
-        .map(|(at, it)| (at, format!("{}: {}", it.state, it.detail)))
-        .collect()
+        .map(|(at, it)| (at, format!("{}: {}", it.state, it.detail.unwrap_or_default())));
+    Some(refused.collect())
+}
+
+fn is_object(said: &str) -> Option<Vec<(usize, String)>> {
+    serde_json::from_str::<serde_json::Map<String, Value>>(said).ok().map(|_| Vec::new())
+}
+
+/// What an answer says is wrong with a proof.
+#[derive(Deserialize)]
+struct Wrong {
+    uuids: BTreeSet<Uuid>,
+}
+
+/// Has the items of a refused proof stamped anew, but for those for which it was refused.
+fn stamp_again(proof: &Proof, said: &str) -> Result<Vec<Change>, serde_json::Error> {
+    let Ok(Wrong { uuids }) = serde_json::from_str(said) else { return Ok(Vec::new()) };
+    let (wrong, right): (Vec<_>, Vec<_>) =
+        proof.leaves.iter().partition(|it| uuids.contains(&it.uuid));
+    if wrong.is_empty() {
+        return Ok(Vec::new());
+    }
+    right.into_iter().map(|it| queue::push(ANCHOR, it.uuid, it)).collect()
 }
 
 fn retry_after(headers: &reqwest::header::HeaderMap) -> Option<Duration> {
     let seconds = headers.get(reqwest::header::RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
-    Some(Duration::from_secs(seconds))
+    Some(Duration::from_secs(seconds).min(LONGEST_ASKED))
 }

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use runtime::{
-    Address, Behaviour, Context, Failure, Fields, Handle, Message, Performative, Setting, states,
+    Address, Behaviour, Context, Failure, Fields, Handle, Interrupted, Message, Performative,
+    Setting, states,
 };
 use tokio::time::Instant;
-use types::{BehaviourReport, Report};
+use types::{BehaviourReport, Phase, Report};
 
-use crate::queue::OUTBOX;
+use crate::{forward::Forward, queue::OUTBOX};
 
 /// The least time between two reports, however much moves.
 const LEAST: Duration = Duration::from_millis(500);
@@ -65,11 +66,16 @@ pub struct Heartbeat {
     settings: Settings,
     told: Option<Instant>,
     drawn: Option<Instant>,
+    /// Where the others were when it looked last.
+    seen: Vec<Place>,
 }
+
+/// How far a behaviour got.
+type Place = (u64, u64, Phase);
 
 impl From<Settings> for Heartbeat {
     fn from(settings: Settings) -> Self {
-        Self { settings, told: None, drawn: None }
+        Self { settings, told: None, drawn: None, seen: Vec::new() }
     }
 }
 
@@ -82,9 +88,9 @@ impl Behaviour for Heartbeat {
             State::Waiting => {
                 if let Some(told) = self.told {
                     ctx.until_stopped(tokio::time::sleep_until(told + LEAST)).await?;
-                    let limit = self.settings.every;
+                    let limit = self.settings.every.saturating_sub(LEAST);
                     // Whether something moved or time has passed: it is time to tell.
-                    if let Ok(moved) = tokio::time::timeout(limit, others_move(ctx)).await {
+                    if let Ok(moved) = tokio::time::timeout(limit, self.others_move(ctx)).await {
                         moved?;
                     }
                 }
@@ -99,9 +105,18 @@ impl Behaviour for Heartbeat {
 }
 
 impl Heartbeat {
+    /// Waits until a behaviour is elsewhere than it was told to be.
+    async fn others_move(&self, ctx: &mut Context) -> Result<(), Interrupted> {
+        while places(ctx) == self.seen {
+            ctx.changed().await?;
+        }
+        Ok(())
+    }
+
     async fn tell(&mut self, ctx: &Context) -> Result<(), Failure> {
         let now = Instant::now();
         let draw = self.drawn.is_none_or(|drawn| now.duration_since(drawn) >= DIAGRAMS);
+        self.seen = places(ctx);
         let behaviours = ctx.handles().iter().map(|it| shown(it, draw)).collect();
         let report = Report {
             jid: ctx.me().bare().to_owned(),
@@ -121,17 +136,16 @@ impl Heartbeat {
     }
 }
 
-/// Waits until a behaviour other than the heartbeat moves.
-async fn others_move(ctx: &mut Context) -> Result<(), runtime::Interrupted> {
-    let steps = |ctx: &Context| -> Vec<(u64, u64)> {
-        let others = ctx.siblings().into_iter().filter(|it| it.run != Heartbeat::NAME);
-        others.map(|it| (it.steps, it.restarts)).collect()
-    };
-    let before = steps(ctx);
-    while steps(ctx) == before {
-        ctx.changed().await?;
-    }
-    Ok(())
+/// Where the others are. What a heartbeat itself sets in motion is no news: its own steps, and
+/// those of a forwarder that takes its report on.
+fn places(ctx: &Context) -> Vec<Place> {
+    let others = ctx.siblings().into_iter().filter(|it| it.run != Heartbeat::NAME);
+    others
+        .map(|it| {
+            let steps = if it.run == Forward::NAME { 0 } else { it.steps };
+            (steps, it.restarts, it.phase)
+        })
+        .collect()
 }
 
 fn shown(handle: &Handle, draw: bool) -> BehaviourReport {

@@ -1,7 +1,7 @@
 //! The queues that an agent keeps on disk, and what stands in them.
 
 use bytes::Bytes;
-use runtime::{Change, Context, Interrupted, Kept};
+use runtime::{Change, Context, Interrupted, Kept, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use types::{Leaf, Presence, Proof};
@@ -46,6 +46,26 @@ pub(crate) fn drop_all<'a>(
     entries: impl IntoIterator<Item = &'a Kept>,
 ) -> Vec<Change> {
     entries.into_iter().map(|it| Change::Drop { queue, number: it.number }).collect()
+}
+
+/// Moves an entry to where it is looked at by a person.
+pub(crate) fn set_aside(queue: &'static str, entry: &Kept) -> [Change; 2] {
+    let (key, value) = (entry.key.clone(), entry.value.clone());
+    [Change::Push { queue: REFUSED, key, value }, Change::Drop { queue, number: entry.number }]
+}
+
+/// Makes changes that put entries aside. Where there is no room for them any more, they are let
+/// go: what nobody will ever take must not hold up the rest.
+pub(crate) async fn settle(ctx: &Context, changes: Vec<Change>) -> Result<(), StoreError> {
+    match ctx.store().commit(changes.clone()).await {
+        Err(StoreError::Full { queue, limit }) if queue == REFUSED => {
+            tracing::warn!(limit, "queue `{REFUSED}` is full; what is refused now is let go");
+            let is_aside = |it: &Change| matches!(it, Change::Push { queue: REFUSED, .. });
+            let others = changes.into_iter().filter(|it| !is_aside(it));
+            ctx.store().commit(others.collect()).await
+        }
+        done => done,
+    }
 }
 
 /// Waits until a queue holds something.

@@ -1,13 +1,13 @@
 //! Keeps the directory: tells who asks who does what, and has every coming and going kept.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,
 };
 
 use runtime::{
     AgentId, Behaviour, Change, Context, Directory, Failure, Fields, Message, Performative,
-    Setting, Template, states,
+    Setting, StoreError, Template, states,
 };
 use tokio::{
     sync::broadcast::{self, error::RecvError},
@@ -22,6 +22,10 @@ use crate::{
 
 /// How long members have to show up after a start before they count as gone.
 const GRACE: Duration = Duration::from_secs(10);
+/// How long to wait when there is no room for news.
+const NO_ROOM: Duration = Duration::from_secs(1);
+/// News that wait for room, at most; then the oldest are let go.
+const UNKEPT: usize = 10_000;
 /// Who may ask to be kept informed, at most.
 const SUBSCRIBERS: usize = 100_000;
 
@@ -59,7 +63,7 @@ states! {
     /// Where a registrar is.
     pub enum State {
         /// Takes note of itself and who is there already.
-        Starting => [Watching],
+        Starting => [Noting],
         /// Waits for questions, and for somebody to come or go.
         Watching => [Answering, Noting, Calling],
         /// Answers a question.
@@ -81,6 +85,10 @@ pub struct Register {
     news: Vec<Presence>,
     /// Everybody who ever came, so that who does not come back counts as gone.
     known: BTreeSet<String>,
+    /// What there was no room for in the outbox yet.
+    unkept: VecDeque<Presence>,
+    /// When to look for room again.
+    retry: Option<Instant>,
     /// When the members are called, once.
     call: Option<Instant>,
 }
@@ -94,6 +102,8 @@ impl From<Settings> for Register {
             question: None,
             news: Vec::new(),
             known: BTreeSet::new(),
+            unkept: VecDeque::new(),
+            retry: None,
             call: None,
         }
     }
@@ -106,15 +116,16 @@ impl Behaviour for Register {
     async fn step(&mut self, state: State, ctx: &mut Context) -> Result<State, Failure> {
         match state {
             State::Starting => {
-                self.moves = Some(ctx.directory().moves());
                 self.known = self.settings.members.iter().cloned().collect();
                 if let Some(note) = ctx.store().note(KNOWN)? {
                     self.known.extend(serde_json::from_slice::<Vec<String>>(&note)?);
                 }
-                self.call = Some(Instant::now() + GRACE);
                 let me = presence(ctx, ctx.me().bare(), Show::Available);
                 ctx.directory().note(me);
-                Ok(State::Watching)
+                self.moves = Some(ctx.directory().moves());
+                self.news = ctx.directory().members();
+                self.call = Some(Instant::now() + GRACE);
+                Ok(State::Noting)
             }
             State::Watching => self.watch(ctx).await,
             State::Answering => {
@@ -125,7 +136,8 @@ impl Behaviour for Register {
             }
             State::Noting => {
                 let news = std::mem::take(&mut self.news);
-                self.keep(ctx, &news).await?;
+                self.unkept.extend(news.iter().cloned());
+                self.keep(ctx).await?;
                 self.tell(ctx, &news).await?;
                 Ok(State::Watching)
             }
@@ -141,13 +153,7 @@ impl Behaviour for Register {
 impl Register {
     async fn watch(&mut self, ctx: &mut Context) -> Result<State, Failure> {
         let Some(moves) = &mut self.moves else { return Err(Failure::Interrupted) };
-        let call = self.call;
-        let calling = async {
-            match call {
-                Some(at) => tokio::time::sleep_until(at).await,
-                None => std::future::pending().await,
-            }
-        };
+        let (calling, retrying) = (until(self.call), until(self.retry));
         tokio::select! {
             question = ctx.receive() => {
                 self.question = Some(question?);
@@ -165,6 +171,7 @@ impl Register {
                 }
                 Ok(State::Noting)
             }
+            () = retrying => Ok(State::Noting),
             () = calling => Ok(State::Calling),
         }
     }
@@ -186,19 +193,34 @@ impl Register {
         Ok(())
     }
 
-    async fn keep(&mut self, ctx: &Context, news: &[Presence]) -> Result<(), Failure> {
-        let changes: Result<Vec<Change>, _> = news
+    /// Has the news kept. While there is no room for them they wait, and questions are answered.
+    async fn keep(&mut self, ctx: &Context) -> Result<(), Failure> {
+        self.retry = None;
+        let surplus = self.unkept.len().saturating_sub(UNKEPT);
+        if surplus > 0 {
+            tracing::warn!(surplus, "no room for who came and went; the oldest news are let go");
+            self.unkept.drain(..surplus);
+        }
+        let changes: Result<Vec<Change>, _> = self
+            .unkept
             .iter()
             .map(|it| queue::push(OUTBOX, presence_key(it), &Parcel::Presence(it.clone())))
             .collect();
         let mut changes = changes?;
         let before = self.known.len();
-        self.known.extend(news.iter().map(|it| it.jid.clone()));
+        self.known.extend(self.unkept.iter().map(|it| it.jid.clone()));
         if self.known.len() > before {
             let value = serde_json::to_vec(&self.known)?.into();
             changes.push(Change::Put { key: KNOWN.to_owned(), value });
         }
-        Ok(ctx.store().commit(changes).await?)
+        match ctx.store().commit(changes).await {
+            Err(StoreError::Full { .. }) => self.retry = Some(Instant::now() + NO_ROOM),
+            kept => {
+                kept?;
+                self.unkept.clear();
+            }
+        }
+        Ok(())
     }
 
     async fn tell(&mut self, ctx: &Context, news: &[Presence]) -> Result<(), Failure> {
@@ -232,6 +254,13 @@ impl Register {
                 directory.note(presence(ctx, member, Show::Unavailable));
             }
         }
+    }
+}
+
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use runtime::{
-    Address, Behaviour, Change, Context, Failure, Kept, Message, Performative, SendError, Slot,
-    Template, states,
+    Address, Behaviour, Context, Failure, Kept, Message, Performative, SendError, Slot, Template,
+    states,
 };
 use serde_json::Value;
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 use types::{Content, Items, Presence, Presences, Receipt};
 use uuid::Uuid;
 
@@ -22,6 +22,8 @@ const BATCH: usize = 500;
 const BATCH_BYTES: usize = 64 * 1024;
 /// How long a confirmation may take before everything is said again.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// The least rest, however many come and go who are not asked for.
+const LEAST: Duration = Duration::from_millis(100);
 /// The longest rest while nobody is there.
 const LONGEST: Duration = Duration::from_secs(5);
 
@@ -45,7 +47,7 @@ states! {
         /// Sends what is kept.
         Telling => [Awaiting, Resting, Waiting],
         /// Waits until the receiver says that it keeps it now.
-        Awaiting => [Waiting, Telling, Awaiting],
+        Awaiting => [Waiting, Telling, Awaiting, Resting],
         /// Nobody is there to tell; tries again soon, or when somebody comes.
         Resting => [Telling],
     }
@@ -57,8 +59,13 @@ pub struct Report {
     settings: Settings,
     patience: Patience,
     told: Vec<Kept>,
+    /// Results in the next message, at most.
+    batch: usize,
+    /// The same for as long as nothing is confirmed, so that a late confirmation counts.
     conversation: String,
     deadline: Instant,
+    /// Who is there, as seen just before the last attempt.
+    members: Option<watch::Receiver<u64>>,
 }
 
 impl From<Settings> for Report {
@@ -67,8 +74,10 @@ impl From<Settings> for Report {
             settings,
             patience: Patience::new(LONGEST),
             told: Vec::new(),
-            conversation: String::new(),
+            batch: BATCH,
+            conversation: Uuid::new_v4().to_string(),
             deadline: Instant::now(),
+            members: None,
         }
     }
 }
@@ -86,12 +95,7 @@ impl Behaviour for Report {
             State::Telling => self.tell(ctx).await?,
             State::Awaiting => self.await_receipt(ctx).await?,
             State::Resting => {
-                let rest = self.patience.lose();
-                let mut members = ctx.directory().watch();
-                members.mark_unchanged();
-                let news = tokio::time::timeout(rest, members.changed());
-                // Whether somebody came or time has passed, the next thing to do is the same.
-                drop(ctx.until_stopped(news).await?);
+                self.rest(ctx).await?;
                 State::Telling
             }
         })
@@ -99,15 +103,28 @@ impl Behaviour for Report {
 }
 
 impl Report {
+    /// Whether somebody came or time has passed, the next thing to do is the same.
+    async fn rest(&mut self, ctx: &Context) -> Result<(), Failure> {
+        let until = Instant::now() + self.patience.lose();
+        ctx.sleep(LEAST).await?;
+        if let Some(members) = &mut self.members {
+            let news = tokio::time::timeout_at(until, members.changed());
+            drop(ctx.until_stopped(news).await?);
+        }
+        Ok(())
+    }
+
     async fn tell(&mut self, ctx: &Context) -> Result<State, Failure> {
-        let kept = ctx.store().read(OUTBOX, 0, BATCH, BATCH_BYTES)?;
+        self.members = Some(ctx.directory().watch());
+        let kept = ctx.store().read(OUTBOX, 0, self.batch, BATCH_BYTES)?;
         let mut same = Same::default();
         self.told.clear();
         for entry in kept {
-            let Ok(parcel) = serde_json::from_slice::<Parcel>(&entry.value) else {
+            let parcel = serde_json::from_slice(&entry.value);
+            let Ok(parcel @ (Parcel::Item(_) | Parcel::Presence(_))) = parcel else {
                 // It was written by a version that knew more than this one: kept aside.
                 tracing::warn!(entry.key, "an entry of the outbox cannot be read");
-                set_aside(ctx, &entry).await?;
+                queue::settle(ctx, queue::set_aside(OUTBOX, &entry).into()).await?;
                 continue;
             };
             if !same.takes(parcel) {
@@ -118,21 +135,25 @@ impl Report {
         if self.told.is_empty() {
             return Ok(State::Waiting);
         }
-        self.conversation = Uuid::new_v4().to_string();
         let message = same
             .message(&self.settings.to)?
             .with(Slot::ConversationId, self.conversation.as_str())
             .with(Slot::ReplyWith, self.conversation.as_str());
         match ctx.until_stopped(ctx.send(message)).await? {
             Ok(()) => {
+                self.batch = BATCH;
                 self.deadline = Instant::now() + PATIENCE;
                 Ok(State::Awaiting)
             }
             Err(SendError::TooLarge { .. }) if self.told.len() == 1 => {
                 tracing::warn!("a result is larger than a message; it is set aside");
-                for entry in &self.told {
-                    set_aside(ctx, entry).await?;
-                }
+                let entries = self.told.iter();
+                let changes = entries.flat_map(|it| queue::set_aside(OUTBOX, it)).collect();
+                queue::settle(ctx, changes).await?;
+                Ok(State::Waiting)
+            }
+            Err(SendError::TooLarge { .. }) => {
+                self.batch = self.told.len() / 2;
                 Ok(State::Waiting)
             }
             Err(error) => {
@@ -158,29 +179,18 @@ impl Report {
         for (key, why) in &receipt.refused {
             if let Some(entry) = self.told.iter().find(|it| it.key == *key) {
                 tracing::warn!(item.id = key, why, "a result was refused");
-                changes.extend(aside(entry));
+                changes.extend(queue::set_aside(OUTBOX, entry));
             }
         }
         if changes.is_empty() {
-            return Ok(State::Telling);
+            tracing::debug!("the receiver keeps nothing of what it was told");
+            return Ok(State::Resting);
         }
-        ctx.store().commit(changes).await?;
+        queue::settle(ctx, changes).await?;
+        self.conversation = Uuid::new_v4().to_string();
         self.patience.restore();
         Ok(State::Waiting)
     }
-}
-
-/// Moves an entry to where it is looked at by a person.
-async fn set_aside(ctx: &Context, entry: &Kept) -> Result<(), runtime::StoreError> {
-    ctx.store().commit(aside(entry).into()).await
-}
-
-fn aside(entry: &Kept) -> [Change; 2] {
-    let (key, value) = (entry.key.clone(), entry.value.clone());
-    [
-        Change::Push { queue: queue::REFUSED, key, value },
-        Change::Drop { queue: OUTBOX, number: entry.number },
-    ]
 }
 
 /// Results of one kind, for one message.
@@ -211,7 +221,7 @@ impl Same {
     }
 }
 
-/// The key of a presence in a queue.
+/// The key of a presence in a queue. Somebody may come and go within a millisecond.
 pub(crate) fn presence_key(presence: &Presence) -> String {
-    format!("{}#{}", presence.jid, presence.since_ms)
+    format!("{}#{}#{:?}", presence.jid, presence.since_ms, presence.show).to_lowercase()
 }

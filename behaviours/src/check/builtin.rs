@@ -134,8 +134,14 @@ async fn http(url: &str, wanted: u16, limit: usize) -> Observation {
     let status = answer.status();
     let mut body = Vec::new();
     let mut cut = false;
-    while let Ok(Some(chunk)) = answer.chunk().await {
-        body.extend_from_slice(&chunk);
+    loop {
+        match answer.chunk().await {
+            Ok(None) => break,
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Err(error) => {
+                return Observation::trouble(format!("its answer broke off: {}", Chain(&error)));
+            }
+        }
         if body.len() > limit {
             cut = true;
             body.truncate(limit);
@@ -146,8 +152,9 @@ async fn http(url: &str, wanted: u16, limit: usize) -> Observation {
     let unexpected =
         (status.as_u16() != wanted).then(|| format!("it answers {status}, not {wanted}"));
     let said = format!("HTTP {status}\n\n");
+    let head = said.len();
     let output = Captured { bytes: [said.into_bytes(), body].concat(), cut };
-    Observation { output, facts, unexpected, ..Observation::default() }
+    Observation { output, head, facts, unexpected, ..Observation::default() }
 }
 
 async fn tcp(address: &str) -> Observation {

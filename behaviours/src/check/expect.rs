@@ -6,7 +6,7 @@ use regex::Regex;
 use runtime::{Fields, Setting};
 use serde_json::Value;
 
-use super::{Observation, Verdict, perfdata::Range};
+use super::{Observation, Verdict, parse::Parse, perfdata::Range};
 
 /// The largest compiled expression, in bytes.
 const EXPRESSION: usize = 1 << 20;
@@ -89,6 +89,24 @@ impl Expect {
             perfdata.insert(label, (text, range));
         }
         Some(Self { exit, matches, contains, equals, json, perfdata })
+    }
+
+    /// What can never hold where the output is read like this, by key.
+    pub(super) fn misfits(
+        &self,
+        parse: Parse,
+        is_builtin: bool,
+    ) -> Vec<(&'static str, &'static str)> {
+        let misfits = [
+            ("exit", self.exit.is_some() && is_builtin, "a built-in `check` has no exit code"),
+            ("json", !self.json.is_empty() && parse != Parse::Json, "needs parse = \"json\""),
+            (
+                "perfdata",
+                !self.perfdata.is_empty() && parse != Parse::Nagios,
+                "needs parse = \"nagios\"",
+            ),
+        ];
+        misfits.into_iter().filter_map(|(key, is_so, what)| is_so.then_some((key, what))).collect()
     }
 
     /// Compares what was seen with what is expected, and tells every difference.

@@ -12,6 +12,8 @@ use super::{Facts, output::Captured};
 pub(super) struct Observation {
     /// The output: what a command wrote, what a server answered.
     pub(super) output: Captured,
+    /// How many bytes of it stand before what is read as a document: an HTTP status.
+    pub(super) head: usize,
     /// What a command complained.
     pub(super) complaint: Captured,
     /// What else is known of it: `exit`, `signal`, `status`, …

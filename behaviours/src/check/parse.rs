@@ -47,9 +47,11 @@ impl Parse {
         match self {
             Self::Raw => Ok(None),
             Self::Lines => Ok(Some(seen.text().lines().take(LINES).collect())),
-            Self::Json => serde_json::from_slice(&seen.output.bytes)
-                .map(Some)
-                .map_err(|error| format!("its output is not JSON: {error}")),
+            Self::Json => {
+                serde_json::from_slice(seen.output.bytes.get(seen.head..).unwrap_or_default())
+                    .map(Some)
+                    .map_err(|error| format!("its output is not JSON: {error}"))
+            }
             Self::Nagios => Ok(Some(nagios(seen))),
         }
     }

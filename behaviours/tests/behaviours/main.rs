@@ -1,0 +1,16 @@
+//! What agents can do, over a road in memory. The clock jumps, unless a socket or a program is
+//! looked at.
+
+#![cfg(test)]
+
+mod anchor;
+mod check;
+mod collect;
+mod diagrams;
+mod forward;
+mod heartbeat;
+mod register;
+mod report;
+mod server;
+mod settings;
+mod support;
