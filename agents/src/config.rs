@@ -8,7 +8,8 @@ use std::{
 
 use registry::{Account, BareJid, Roots, Secret, Server, prosody::Prosody};
 use runtime::{
-    Address, Agent, AgentId, Fields, Handle, Problem, Restart, Setting, Spec, Store, Supervision,
+    Address, Agent, AgentId, Catalogue, Fields, Handle, Problem, Restart, Setting, Spec, Store,
+    Supervision,
 };
 use types::Announcement;
 
@@ -78,12 +79,7 @@ const SETTINGS: &[Setting] = &[
         example: "state = \"/var/lib/vedette\"",
         required: false,
     },
-    Setting {
-        key: "behaviour",
-        about: "what it runs",
-        example: "[[behaviour]]\\nrun = \"check\"",
-        required: false,
-    },
+    Setting { key: "behaviour", about: "what it runs", example: "[[behaviour]]", required: false },
 ];
 
 /// Settings that every behaviour has.
@@ -120,9 +116,12 @@ pub enum ConfigError {
 }
 
 fn told(problems: &[Problem]) -> String {
-    let count = if problems.len() == 1 { "1 problem" } else { "problems" };
+    let count = match problems.len() {
+        1 => "1 problem".to_owned(),
+        many => format!("{many} problems"),
+    };
     let lines = problems.iter().map(|it| format!("\n  {it}"));
-    std::iter::once(count.to_owned()).chain(lines).collect()
+    std::iter::once(count).chain(lines).collect()
 }
 
 type Add = Box<dyn FnOnce(&mut Agent, Spec) -> Handle + Send>;
@@ -191,7 +190,7 @@ impl Config {
         let mut agent = Agent::new(AgentId::from(account.jid.as_str()), announcement, store);
         let has_heartbeat = behaviours.iter().any(|(run, ..)| run == "heartbeat");
         let named = behaviours.into_iter().map(|(_, spec, add)| add(&mut agent, spec)).collect();
-        role.furnish(&mut agent, &reports_to, has_heartbeat);
+        role.furnish(&mut agent, &reports_to, &account.registrar, has_heartbeat);
         (agent, named, account)
     }
 }
@@ -246,8 +245,9 @@ fn behaviours(
     base: &Path,
     problems: &mut Vec<Problem>,
 ) -> Vec<(String, Spec, Add)> {
-    let Some(role) = role else { return Vec::new() };
-    let catalogue = role.catalogue();
+    // Without a role, a behaviour's settings are read as those of the role that has it.
+    let roles = role.map_or_else(|| Role::ALL.to_vec(), |role| vec![role]);
+    let catalogues: Vec<_> = roles.into_iter().map(Role::catalogue).collect();
     let mut behaviours: Vec<(String, Spec, Add)> = Vec::new();
     let mut named = Vec::new();
     for (nth, mut entry) in (1..).zip(entries) {
@@ -261,7 +261,9 @@ fn behaviours(
         let restart = fields.parse("restart", "one of never, on-failure, always", restart);
         let Some(run) = run else { continue };
         named.push(run.clone());
-        let add = catalogue.read(&run, &path, base, entry, problems);
+        let has = |it: &&Catalogue| it.entries().any(|(name, _)| name == run);
+        let catalogue = catalogues.iter().find(has).or(catalogues.first());
+        let add = catalogue.and_then(|it| it.read(&run, &path, base, entry, problems));
         if let Some(add) = add {
             let mut spec = Role::spec(&run);
             spec.name = name.unwrap_or_default();
@@ -269,7 +271,9 @@ fn behaviours(
             behaviours.push((run, spec, Box::new(add)));
         }
     }
-    for needed in role.needs() {
+    for (role, needed) in
+        role.iter().flat_map(|it| it.needs().iter().map(move |needed| (it, needed)))
+    {
         if !named.iter().any(|it| it == needed) {
             let what = format!("a {} needs `run = \"{needed}\"` in a [[behaviour]]", role.name());
             problems.push(Problem { key: "behaviour".to_owned(), what });

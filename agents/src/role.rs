@@ -1,7 +1,7 @@
 //! Probe, aggregator, analyzer, mitigator, registrar: what each may run, and what it always runs.
 
 use behaviours::{anchor, check, collect, forward, heartbeat, register, report};
-use runtime::{Address, Agent, Catalogue, Spec};
+use runtime::{Address, Agent, AgentId, Catalogue, Spec};
 use serde::Deserialize;
 
 /// What an agent is for.
@@ -96,10 +96,17 @@ impl Role {
     }
 
     /// Adds what every agent of this role runs, whatever its file names.
-    pub(crate) fn furnish(self, agent: &mut Agent, to: &Address, has_heartbeat: bool) {
+    pub(crate) fn furnish(
+        self,
+        agent: &mut Agent,
+        to: &Address,
+        registrar: &AgentId,
+        has_heartbeat: bool,
+    ) {
         if matches!(self, Self::Aggregator) {
             let spec = Spec { template: collect::template(), mailbox: 4096, ..Spec::default() };
-            agent.add(spec, collect::Collect::default);
+            let settings = collect::Settings { registrar: registrar.clone() };
+            agent.add(spec, move || collect::Collect::from(settings.clone()));
         }
         if matches!(self, Self::Probe | Self::Registrar) {
             let spec = Spec { template: report::template(), ..Spec::default() };

@@ -171,7 +171,13 @@ pub(crate) async fn dress(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let state = request.app_data::<Data<State>>().cloned();
-    let mut response = next.call(request).await?.map_into_boxed_body();
+    let mut response = if is_misdirected(&request) {
+        let detail = "this API listens on loopback only; ask for it as localhost or by address";
+        let problem = Problem::new(StatusCode::MISDIRECTED_REQUEST, detail);
+        request.into_response(problem.error_response())
+    } else {
+        next.call(request).await?.map_into_boxed_body()
+    };
     let headers = response.headers_mut();
     let set =
         [(header::X_CONTENT_TYPE_OPTIONS, "nosniff"), (header::REFERRER_POLICY, "no-referrer")];
@@ -185,4 +191,21 @@ pub(crate) async fn dress(
         state.metrics.answered(response.status());
     }
     Ok(response)
+}
+
+/// Whether a request to loopback asks for another name: then it comes from a page somewhere whose
+/// name was made to point here, and who sits at this machine did not mean it. What carries a token
+/// is not a stranger's page.
+fn is_misdirected(request: &ServiceRequest) -> bool {
+    if !request.app_config().local_addr().ip().is_loopback()
+        || request.headers().contains_key(header::AUTHORIZATION)
+    {
+        return false;
+    }
+    let info = request.headers().get(header::HOST).and_then(|it| it.to_str().ok());
+    let Some(host) = info.and_then(|it| it.parse::<actix_web::http::uri::Authority>().ok()) else {
+        return false;
+    };
+    let name = host.host().trim_matches(['[', ']']);
+    !name.eq_ignore_ascii_case("localhost") && name.parse::<std::net::IpAddr>().is_err()
 }

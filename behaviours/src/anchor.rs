@@ -38,9 +38,9 @@ pub const SETTINGS: &[Setting] = &[
         required: true,
     },
     Setting {
-        key: "name",
+        key: "authority",
         about: "what the authority is called; `tsa` unless said otherwise",
-        example: "name = \"own\"",
+        example: "authority = \"own\"",
         required: false,
     },
     Setting {
@@ -61,7 +61,7 @@ impl Settings {
     /// Reads which authority is asked, and its certificates.
     pub fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let url: Option<String> = fields.take("url", "a URL that starts with http:// or https://");
-        let name = fields.take("name", "text").unwrap_or_else(|| "tsa".to_owned());
+        let name = fields.take("authority", "text").unwrap_or_else(|| "tsa".to_owned());
         let min_interval = fields
             .parse("interval", "a time such as \"15s\"", |it| humantime::parse_duration(it).ok())
             .unwrap_or_default();

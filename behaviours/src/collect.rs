@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use evidence::Record;
 use runtime::{
-    Behaviour, Chain, Change, Context, Failure, Message, Performative, Slot, StoreError, Template,
-    states,
+    AgentId, Behaviour, Chain, Change, Context, Failure, Message, Performative, Slot, StoreError,
+    Template, states,
 };
 use serde_json::{Value, value::RawValue};
 use types::{Content, Item, Items, Presences, Receipt};
@@ -47,12 +47,26 @@ states! {
     }
 }
 
+/// Whom it believes.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Who keeps the directory: only it may say who came and went.
+    pub registrar: AgentId,
+}
+
 /// A collector at work.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Collect {
+    settings: Settings,
     messages: Vec<Arc<Message>>,
     changes: Vec<Change>,
     answers: Vec<Message>,
+}
+
+impl From<Settings> for Collect {
+    fn from(settings: Settings) -> Self {
+        Self { settings, messages: Vec::new(), changes: Vec::new(), answers: Vec::new() }
+    }
 }
 
 impl Behaviour for Collect {
@@ -116,6 +130,12 @@ impl Collect {
         message: &Message,
         receipt: &mut Receipt,
     ) -> Result<(), serde_json::Error> {
+        let registrar = &self.settings.registrar;
+        if !message.from.as_ref().is_some_and(|from| registrar.covers(&from.to_bare())) {
+            let what = format!("only `{registrar}` says who came and went");
+            receipt.refused.push((String::new(), brief(&what)));
+            return Ok(());
+        }
         let presences = match message.read::<Presences>() {
             Ok(Presences(presences)) => presences,
             Err(error) => {
@@ -176,7 +196,7 @@ fn admit(item: &RawValue, message: &Message) -> Result<(uuid::Uuid, Record), (St
         Record::parse(item.get().as_bytes()).map_err(|error| refuse(Chain(&error).to_string()))?;
     let read: Item = serde::Deserialize::deserialize(record.value())
         .map_err(|error| refuse(format!("not an item: {error}")))?;
-    let Some(sender) = message.from.as_ref().map(runtime::AgentId::bare) else {
+    let Some(sender) = message.from.as_ref().map(AgentId::bare) else {
         return Err(refuse("nobody says to have sent it".to_owned()));
     };
     match read.meta.source.as_deref() {

@@ -50,7 +50,8 @@ impl Events {
             if let Some((event, rest)) = self.read.split_once("\n\n") {
                 let data = event.lines().find_map(|line| line.strip_prefix("data:"));
                 let uuid = data.map(|it| serde_json::from_str::<Value>(it).unwrap());
-                self.read = rest.to_owned();
+                let (uuid, rest) = (uuid, rest.to_owned());
+                self.read = rest;
                 if let Some(uuid) = uuid.as_ref().and_then(|it| it["uuid"].as_str()) {
                     return uuid.to_owned();
                 }

@@ -9,10 +9,7 @@
     clippy::panic,
     clippy::as_conversions,
     clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
     clippy::indexing_slicing,
-    clippy::exit,
     reason = "a benchmark prints figures and may fail"
 )]
 

@@ -215,10 +215,20 @@ impl Link {
 
     /// Takes what the registrar tells of who is there.
     fn is_roll(&self, from: &AgentId, message: &Message) -> bool {
-        let told = message.performative == Some(Performative::Inform)
-            && self.account.registrar.covers(&from.to_bare())
-            && from.bare() != self.account.jid.as_str();
-        if !told {
+        let registrar = &self.account.registrar;
+        let by_registrar =
+            registrar.covers(&from.to_bare()) && from.bare() != self.account.jid.as_str();
+        let refused = message.performative == Some(Performative::Refuse)
+            && message.ontology() == Some(Roll::ONTOLOGY);
+        if by_registrar && refused {
+            warn!(
+                agent.jid = %self.account.jid,
+                "`{registrar}` does not know us: we find nobody by duty until we are among its \
+                 `contacts`",
+            );
+            return true;
+        }
+        if !by_registrar || message.performative != Some(Performative::Inform) {
             return false;
         }
         match message.ontology() {
@@ -239,10 +249,13 @@ impl Link {
     }
 
     /// Only contacts may ask the registrar who is there.
-    fn is_roll_call_of_stranger(&self, from: &AgentId, message: &Message) -> bool {
+    fn is_roll_call_of_stranger(&mut self, from: &AgentId, message: &Message) -> bool {
         let strange = message.ontology() == Some(Roll::ONTOLOGY) && !self.contacts.allows(from);
         if strange {
-            warn!(message.from = %from, "a stranger asked who is there and was passed over");
+            warn!(message.from = %from, "a stranger asked who is there and was refused");
+            let refusal = message.reply(Performative::Refuse, "you are none of my contacts");
+            let refusal = refusal.and_then(|it| codec::write(&it).ok());
+            self.errands.extend(refusal.map(Stanza::Message));
         }
         strange
     }

@@ -29,7 +29,6 @@ impl Store {
     pub(crate) async fn counts(&self, now_ms: i64) -> Result<Counts, StoreError> {
         let db = &self.reader;
         let items = || items::Entity::find();
-        let verdict = |word: &'static str| items().filter(items::Column::Verdict.eq(word));
         let agents = || agents::Entity::find();
         Ok(Counts {
             agents: agents().count(db).await?,
@@ -40,8 +39,8 @@ impl Store {
                 .filter(items::Column::ReceivedMs.gt(now_ms - HOUR_MS))
                 .count(db)
                 .await?,
-            fail: verdict("fail").count(db).await?,
-            error: verdict("error").count(db).await?,
+            fail: self.now("fail", now_ms).await?,
+            error: self.now("error", now_ms).await?,
             proofs: batches::Entity::find().count(db).await?,
             last_proof_ms: batches::Entity::find()
                 .select_only()
@@ -52,5 +51,21 @@ impl Store {
                 .one(db)
                 .await?,
         })
+    }
+
+    /// How many kinds of result, by source, have this verdict the last time that they came
+    /// within the last hour: what is wrong now, and not what ever was.
+    async fn now(&self, verdict: &str, now_ms: i64) -> Result<u64, StoreError> {
+        let mut newest = items::Entity::find()
+            .select_only()
+            .column_as(items::Column::Id.max(), "id")
+            .filter(items::Column::ReceivedMs.gt(now_ms - HOUR_MS))
+            .group_by(items::Column::Source)
+            .group_by(items::Column::Kind);
+        let newest = QuerySelect::query(&mut newest).take();
+        let wrong = items::Entity::find()
+            .filter(items::Column::Id.in_subquery(newest))
+            .filter(items::Column::Verdict.eq(verdict));
+        Ok(wrong.count(&self.reader).await?)
     }
 }

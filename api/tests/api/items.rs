@@ -420,3 +420,18 @@ async fn two_hundred_overlapping_posts_store_each_item_once() {
     assert!(stored.values().all(|times| *times == 1));
     assert_eq!(world.read("/api/v1/items?limit=1").await["total"], 4000);
 }
+
+#[tokio::test]
+async fn what_fails_is_counted_by_its_newest_result() {
+    let world = World::new().await;
+    let tell = async |number: u128, verdict: &str| {
+        let mut item = item(uuid(number), 1_790_000_000, "x");
+        item["payload"]["verdict"] = verdict.into();
+        world.store(&item).await;
+        let summary = world.read("/api/v1/summary").await;
+        (summary["items"]["total"].as_u64().unwrap(), summary["items"]["fail"].as_u64().unwrap())
+    };
+    assert_eq!(tell(1, "fail").await, (1, 1));
+    assert_eq!(tell(2, "fail").await, (2, 1));
+    assert_eq!(tell(3, "pass").await, (3, 0));
+}

@@ -173,3 +173,16 @@ async fn who_sends_too_slowly_is_not_waited_for() {
     let answer = String::from_utf8_lossy(&answer[..length]);
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
 }
+
+#[tokio::test]
+async fn a_name_that_was_made_to_point_to_loopback_is_not_answered() {
+    let world = World::with(|config| config.auth.anonymous = api::Anonymous::Read).await;
+    let ask = async |host: &str| {
+        let request = world.plain(Method::GET, "/api/v1/items").header("host", host);
+        request.send().await.unwrap().status()
+    };
+    assert_eq!(ask("attacker.example:8000").await, StatusCode::MISDIRECTED_REQUEST);
+    for host in ["localhost:8000", "127.0.0.1", "[::1]:8000"] {
+        assert_eq!(ask(host).await, StatusCode::OK, "{host}");
+    }
+}

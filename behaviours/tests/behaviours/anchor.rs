@@ -37,7 +37,7 @@ fn start(
 ) -> (AgentHandle, Handle) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("tsa.pem"), believed.anchor_pem()).unwrap();
-    let text = format!("url = \"http://{address}/tsr\"\nanchor = \"tsa.pem\"\nname = \"own\"");
+    let text = format!("url = \"http://{address}/tsr\"\nanchor = \"tsa.pem\"\nauthority = \"own\"");
     let settings = settings(anchor::SETTINGS, anchor::Settings::read, &text, folder.path());
     let mut agent = agent("aggregator@test", &["aggregate"], store);
     let handle = agent.add(Spec::default(), move || anchor::Anchor::from(settings.clone()));

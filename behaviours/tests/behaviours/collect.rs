@@ -26,10 +26,14 @@ struct Talk {
 
 impl Talk {
     fn with(theirs: Arc<MemoryStore>) -> Self {
+        Self::under(theirs, crate::support::collector)
+    }
+
+    fn under(theirs: Arc<MemoryStore>, make: fn() -> collect::Collect) -> Self {
         let hub = Hub::default();
         let mut aggregator = agent(AGGREGATOR, &["aggregate"], &theirs);
         let spec = Spec { template: collect::template(), ..Spec::default() };
-        let handle = aggregator.add(spec, collect::Collect::default);
+        let handle = aggregator.add(spec, make);
         let its_road = hub.join(aggregator.door());
         let mut probe = agent(PROBE, &[], &store());
         let heard = listen(&mut probe);
@@ -105,6 +109,17 @@ async fn a_body_that_is_no_json_confirms_nothing_and_says_so() {
     talk.say(presences.with(Slot::Ontology, "vedette:presences"));
     assert!(talk.receipt().await.refused[0].1.starts_with("not presences: "));
     assert_eq!(talk.handle.report().state, "Listening");
+    assert_eq!(keys(&talk.theirs, "forward"), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_registrar_says_who_came_and_went() {
+    let make = || collect::Settings { registrar: "registry@test".into() }.into();
+    let mut talk = Talk::under(store(), make);
+    let presences = Message::text(Performative::Inform, AGGREGATOR, "[]");
+    talk.say(presences.with(Slot::Ontology, "vedette:presences"));
+    let receipt = talk.receipt().await;
+    assert_eq!(receipt.refused[0].1, "only `registry@test` says who came and went");
     assert_eq!(keys(&talk.theirs, "forward"), [""; 0]);
 }
 

@@ -34,7 +34,7 @@ fn start_reporter(hub: &Hub, store: &Arc<MemoryStore>) -> (AgentHandle, Handle) 
 fn collector(store: &Arc<MemoryStore>) -> Agent {
     let mut agent = agent(AGGREGATOR, &["aggregate"], store);
     let spec = Spec { template: collect::template(), ..Spec::default() };
-    agent.add(spec, collect::Collect::default);
+    agent.add(spec, crate::support::collector);
     agent
 }
 

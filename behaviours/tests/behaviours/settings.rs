@@ -72,14 +72,14 @@ fn an_expectation_that_can_never_hold_is_told() {
 fn an_anchor_tells_every_wrong_setting() {
     let told = |text| told(anchor::SETTINGS, anchor::Settings::read, text);
     assert_snapshot!(told("wat = 1"), @r#"
-    `wat`: unknown key; there are: url, anchor, name, interval
+    `wat`: unknown key; there are: url, anchor, authority, interval
     `url`: missing; for example `url = "http://127.0.0.1:8000/tsr"`
     `anchor`: missing; for example `anchor = "tsa/authority.pem"`
     "#);
-    let text = "url = 1\nname = 2\ninterval = \"soon\"\nanchor = \"no/such.pem\"";
+    let text = "url = 1\nauthority = 2\ninterval = \"soon\"\nanchor = \"no/such.pem\"";
     assert_snapshot!(told(text), @r#"
     `url`: `1` is not a URL that starts with http:// or https:// (invalid type: integer `1`, expected a string)
-    `name`: `2` is not text (invalid type: integer `2`, expected a string)
+    `authority`: `2` is not text (invalid type: integer `2`, expected a string)
     `interval`: `soon` is not a time such as "15s"
     `anchor`: cannot read `no/such.pem`: No such file or directory (os error 2)
     "#);

@@ -190,3 +190,9 @@ impl Road for Strait {
         self.road.close()
     }
 }
+
+/// A collector that believes the probe of the tests to be the registrar.
+pub(crate) fn collector() -> behaviours::collect::Collect {
+    let registrar = "probe@test".into();
+    behaviours::collect::Settings { registrar }.into()
+}

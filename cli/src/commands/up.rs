@@ -79,15 +79,15 @@ impl Platform {
         members::give_passwords(house, arguments.demo)?;
         let found = members::read(house, arguments.demo)?;
         let prosody = start_server(house, &found).await?;
-        let (api, listen) = listen(settings, arguments).await?;
+        let (api, settings) = listen(settings, arguments).await?;
         tracing::info!(xmpp.address = %prosody.address(), "the XMPP server runs");
         let disk = DiskStore::open(&house.file("state")).await.map_err(Failure::work)?;
         let start =
             |config: Config| Running::start_on(config.over(&prosody), &disk).map_err(Failure::work);
-        let own = house::write_platform(house, listen, &found)?;
+        let own = house::write_platform(house, &settings, &found)?;
         if arguments.demo {
             // Only now is it known where the API listens.
-            demo::write(house, listen)?;
+            demo::write(house, settings.listen)?;
         }
         let registrar = start(own.registrar)?;
         let aggregator = start(own.aggregator)?;
@@ -178,13 +178,13 @@ fn api_config(house: &House, arguments: &arguments::Up) -> Result<api::Config, F
 async fn listen(
     mut config: api::Config,
     arguments: &arguments::Up,
-) -> Result<(Api, SocketAddr), Failure> {
+) -> Result<(Api, api::Config), Failure> {
     let told = arguments.listen.is_some() || arguments.config.is_some();
     loop {
         match Api::start(config.clone()).await {
             Ok(api) => {
-                let address = api.address();
-                return Ok((api, address));
+                config.listen = api.address();
+                return Ok((api, config));
             }
             Err(api::StartError::Taken(address)) if !told && address.port() < u16::MAX => {
                 tracing::warn!(http.address = %address, "{address} is taken; trying the next port");

@@ -12,6 +12,9 @@ use api::{Anonymous, Auth, Limits, Role, Token, Tsa};
 
 use super::{DOMAIN, Failure, ready::Ready, write};
 
+/// Where the token of the platform's own aggregator is.
+const TOKEN: &str = "secrets/aggregator.token";
+
 /// An open data folder; nobody else opens it meanwhile.
 #[derive(Debug)]
 pub(crate) struct House {
@@ -82,7 +85,7 @@ impl House {
     pub(crate) fn add_tokens(&self, config: &mut api::Config) {
         let ours = [
             ("admin", Role::Admin, self.file("admin.token")),
-            ("aggregator", Role::Agent, self.file("secrets/aggregator.token")),
+            ("platform aggregator", Role::Agent, self.file(TOKEN)),
         ];
         for (name, role, file) in ours {
             if !config.auth.tokens.iter().any(|it| it.name == name) {
@@ -95,9 +98,10 @@ impl House {
 /// Writes the files of the platform's own agents, and reads them as any other's.
 pub(crate) fn write_platform(
     house: &House,
-    listen: SocketAddr,
+    config: &api::Config,
     members: &[Config],
 ) -> Result<Own, Failure> {
+    let listen = config.listen;
     let mut jids = vec![format!("aggregator@{DOMAIN}")];
     jids.extend(members.iter().map(|it| it.account.jid.to_string()));
     let jids = toml::Value::from(jids);
@@ -111,10 +115,13 @@ pub(crate) fn write_platform(
         "{}contacts = {jids}\n\n[[behaviour]]\nrun = \"register\"\nmembers = {jids}\n",
         head("registrar", "registry")
     );
+    let path = |it: PathBuf| toml::Value::from(it.to_string_lossy().into_owned());
+    let tsa = config.tsa.own.clone().unwrap_or_else(|| house.file("tsa"));
+    let (anchor, token) = (path(tsa.join("anchor.pem")), path(house.file(TOKEN)));
     let aggregator = format!(
-        "{}\n[[behaviour]]\nrun = \"anchor\"\nname = \"anchor\"\nurl = \"http://{listen}/tsr\"\n\
-         anchor = \"../tsa/anchor.pem\"\n\n[[behaviour]]\nrun = \"forward\"\n\
-         api = \"http://{listen}\"\ntoken_file = \"../secrets/aggregator.token\"\n",
+        "{}\n[[behaviour]]\nrun = \"anchor\"\nauthority = \"own\"\n\
+         url = \"http://{listen}/tsr\"\nanchor = {anchor}\n\n[[behaviour]]\nrun = \"forward\"\n\
+         api = \"http://{listen}\"\ntoken_file = {token}\n",
         head("aggregator", "aggregator")
     );
     let read = |name: &str, text: &str| {
