@@ -13,7 +13,7 @@ run = "sniff"
 
 [[behaviour]]
 run = "check"
-comand = ["ss"]
+shell = ["ss"]
 every = 30
 expect = { exit = "zero", matches = "(" }
 "#;
@@ -32,7 +32,7 @@ fn every_mistake_of_a_file_is_told_at_once() {
       `jid`: `probe1` is not an account such as "probe1@vedette.local"
       `password_file`: cannot read `DIR/nowhere`: No such file or directory (os error 2)
       `behaviour[1].run`: no behaviour `sniff`; there are: check, heartbeat
-      `behaviour[2].comand`: unknown key; there are: command, check, every, at, timeout, expect, parse, type, max_output
+      `behaviour[2].shell`: unknown key; there are: command, check, every, at, timeout, expect, parse, type, max_output
       `behaviour[2].command`: missing, and no `check` either; for example `command = ["ss", "-ltn"]`
       `behaviour[2].every`: `30` is not a time longer than nothing, such as "30s" (invalid type: integer `30`, expected a string)
       `behaviour[2].expect.exit`: `"zero"` is not an exit code, 0 to 255 (invalid type: string "zero", expected i64)
