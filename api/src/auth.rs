@@ -163,6 +163,11 @@ impl Gate {
         Self { anonymous, known: known.collect() }
     }
 
+    /// Whether who says nothing of itself may read.
+    pub(crate) fn is_open(&self) -> bool {
+        self.anonymous == Anonymous::Read
+    }
+
     /// Lets a request pass, or says why not.
     pub(crate) fn admit(&self, request: &HttpRequest, need: Need) -> Result<Caller, Problem> {
         let role = match claim(request) {

@@ -3,6 +3,8 @@
 //! The content is the body; the FIPA slots are fields of a data form (XEP-0004) titled
 //! `spade:x:metadata`; the conversation is both the field `_thread_node` and the `<thread/>`.
 
+use std::borrow::Cow;
+
 use runtime::{Address, AgentId, Message, Performative, SendError, Slot};
 use tokio_xmpp::{jid::Jid, minidom::Element};
 use xmpp_parsers::{
@@ -26,23 +28,30 @@ const FIELDS: usize = 64;
 /// returned is its address.
 pub(crate) fn check(message: &Message) -> Result<Jid, SendError> {
     let Address::Agent(to) = &message.to else { return Err(SendError::Closed) };
-    let size = escaped(&message.body);
-    if size > LARGEST {
-        return Err(SendError::TooLarge { size, limit: LARGEST });
-    }
+    fits(message)?;
     to.as_str().parse().map_err(|_| SendError::Unknown(to.clone()))
+}
+
+/// Whether a message is not too large.
+pub(crate) fn fits(message: &Message) -> Result<(), SendError> {
+    let size = escaped(&message.body);
+    if size > LARGEST { Err(SendError::TooLarge { size, limit: LARGEST }) } else { Ok(()) }
 }
 
 /// Turns a message into a stanza.
 pub(crate) fn write(message: &Message) -> Result<message::Message, SendError> {
-    let jid = check(message)?;
-    let mut stanza = message::Message::chat(jid);
+    Ok(write_to(check(message)?, message))
+}
+
+/// Turns a message that was checked into a stanza.
+pub(crate) fn write_to(to: Jid, message: &Message) -> message::Message {
+    let mut stanza = message::Message::chat(to);
     stanza.id = message.id.as_deref().map(|id| message::Id(id.to_owned()));
-    stanza.bodies.insert(message::Lang::default(), sayable(&message.body));
+    stanza.bodies.insert(message::Lang::default(), sayable(&message.body).into_owned());
     let conversation = message.slot(&Slot::ConversationId);
-    stanza.thread = conversation.map(|id| Thread { parent: None, id: sayable(id) });
+    stanza.thread = conversation.map(|id| Thread { parent: None, id: sayable(id).into_owned() });
     stanza.payloads.push(form(message, conversation).into());
-    Ok(stanza)
+    stanza
 }
 
 fn form(message: &Message, conversation: Option<&str>) -> DataForm {
@@ -101,12 +110,14 @@ fn fields(form: &Element) -> impl Iterator<Item = (&str, String)> {
 }
 
 /// Text without the characters that XML 1.0 cannot carry; they become U+FFFD.
-fn sayable(text: &str) -> String {
-    let allowed = |it: char| matches!(it, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
-    if text.chars().all(allowed) {
-        return text.to_owned();
+fn sayable(text: &str) -> Cow<'_, str> {
+    // U+FFFE and U+FFFF are the only ones beyond the control characters; both start so.
+    let suspicious = |byte: u8| matches!(byte, 0..=8 | 11 | 12 | 14..=31 | 0xef);
+    if !text.bytes().any(suspicious) {
+        return Cow::Borrowed(text);
     }
-    text.chars().map(|it| if allowed(it) { it } else { '\u{fffd}' }).collect()
+    let forbidden = |it: char| matches!(it, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}');
+    Cow::Owned(text.chars().map(|it| if forbidden(it) { '\u{fffd}' } else { it }).collect())
 }
 
 /// How many bytes a text takes once it is escaped.

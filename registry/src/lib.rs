@@ -1,9 +1,9 @@
 //! Whom agents reach, and how safely: the XMPP road.
 //!
 //! An [`Account`] says who logs in where. [`XmppRoad::connect`] makes the road: one task owns the
-//! connection ([`link`]), logs in ([`login`]) over a verified TLS ([`connect`], [`tls`]), greets
-//! the server and the registrar, and from then on turns stanzas into messages ([`codec`]) and
-//! presence into what the agent's directory knows ([`contacts`]).
+//! connection (`link`), logs in (`login`) over a verified TLS (`connect`, `tls`), greets
+//! the server and the registrar, and from then on turns stanzas into messages (`codec`) and
+//! presence into what the agent's directory knows (`contacts`).
 //!
 //! Where there is no server, [`prosody`] runs one of our own.
 //!
@@ -12,6 +12,7 @@
 mod account;
 mod road;
 
+mod addresses;
 mod link;
 mod outbox;
 

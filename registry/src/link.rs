@@ -104,7 +104,7 @@ impl Link {
     /// Everything the link reacts to, in one place. Ends when asked to.
     pub(crate) async fn run(
         mut self,
-        mut messages: mpsc::Receiver<Message>,
+        mut messages: mpsc::Receiver<(Jid, Message)>,
         stop: CancellationToken,
     ) {
         loop {
@@ -356,7 +356,7 @@ impl Link {
     }
 
     /// Hands over what is still waiting, says goodbye, and closes the stream.
-    async fn leave(mut self, mut messages: mpsc::Receiver<Message>) {
+    async fn leave(mut self, mut messages: mpsc::Receiver<(Jid, Message)>) {
         messages.close();
         if self.online {
             while let Some(message) = messages.recv().await {

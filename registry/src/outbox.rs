@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use runtime::Message;
 use tokio_xmpp::{
     Stanza,
+    jid::Jid,
     stanzastream::{StanzaStage, StanzaState, StanzaStream, StanzaToken},
 };
 use tracing::warn;
@@ -21,6 +22,7 @@ const TRIES: u8 = 2;
 /// A message that must get to the server.
 #[derive(Debug)]
 struct Parcel {
+    to: Jid,
     message: Message,
     tries: u8,
 }
@@ -32,22 +34,31 @@ pub(crate) struct Outbox {
     /// When the server counts as having a stanza: acknowledged, or only written where the
     /// server has no stream management.
     stage: StanzaStage,
+    full: bool,
 }
 
 impl Default for Outbox {
     fn default() -> Self {
-        Self { waiting: VecDeque::new(), under_way: VecDeque::new(), stage: StanzaStage::Acked }
+        Self {
+            waiting: VecDeque::new(),
+            under_way: VecDeque::new(),
+            stage: StanzaStage::Acked,
+            full: false,
+        }
     }
 }
 
 impl Outbox {
-    pub(crate) fn push(&mut self, message: Message) {
-        self.waiting.push_back(Parcel { message, tries: 0 });
+    pub(crate) fn push(&mut self, (to, message): (Jid, Message)) {
+        self.waiting.push_back(Parcel { to, message, tries: 0 });
     }
 
-    /// Whether another message may be taken in.
-    pub(crate) fn has_room(&self) -> bool {
-        self.waiting.len() + self.under_way.len() < WINDOW
+    /// Whether another message may be taken in. Once it was full, only when it is half empty:
+    /// so messages travel in crowds, and a crowd costs hardly more than one.
+    pub(crate) fn has_room(&mut self) -> bool {
+        let kept = self.waiting.len() + self.under_way.len();
+        self.full = if self.full { kept > WINDOW / 2 } else { kept >= WINDOW };
+        !self.full
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -62,13 +73,7 @@ impl Outbox {
     /// Hands everything that waits to the stream.
     pub(crate) async fn flush(&mut self, stream: &StanzaStream) {
         while let Some(parcel) = self.waiting.pop_front() {
-            let stanza = match codec::write(&parcel.message) {
-                Ok(stanza) => stanza,
-                Err(error) => {
-                    warn!(%error, "a message cannot be written");
-                    continue;
-                }
-            };
+            let stanza = codec::write_to(parcel.to.clone(), &parcel.message);
             let token = stream.send(Box::new(Stanza::Message(stanza))).await;
             self.under_way.push_back((parcel, token));
         }

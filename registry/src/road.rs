@@ -12,8 +12,12 @@ use std::{
 use runtime::{Door, Message, Road, SendError, Sending};
 use tokio::sync::{mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_xmpp::jid::Jid;
 
-use crate::{Account, ConnectError, TlsError, chance, codec, link::Link, outbox::WINDOW};
+use crate::{
+    Account, ConnectError, TlsError, addresses::Addresses, chance, codec, link::Link,
+    outbox::WINDOW,
+};
 
 /// How the connection is.
 #[derive(Clone, Debug)]
@@ -38,7 +42,8 @@ pub enum LinkState {
 /// arrive twice after a break: it has the same id then.
 #[derive(Clone)]
 pub struct XmppRoad {
-    messages: mpsc::Sender<Message>,
+    messages: mpsc::Sender<(Jid, Message)>,
+    addresses: Arc<Addresses>,
     stop: CancellationToken,
     tasks: TaskTracker,
     state: watch::Receiver<LinkState>,
@@ -68,7 +73,8 @@ impl XmppRoad {
         let link = Link::new(account, door, sender, tasks.clone())?;
         tasks.spawn(link.run(inbox, stop.clone()));
         let ids = Ids { run: u64::from_le_bytes(chance::bytes()), next: AtomicU64::new(0) };
-        Ok(Self { messages, stop, tasks, state, ids: Arc::new(ids) })
+        let addresses = Arc::default();
+        Ok(Self { messages, addresses, stop, tasks, state, ids: Arc::new(ids) })
     }
 
     /// How the connection is; wakes when that changes.
@@ -83,10 +89,11 @@ impl Road for XmppRoad {
             let number = self.ids.next.fetch_add(1, Ordering::Relaxed);
             message.id = Some(format!("{:016x}-{number}", self.ids.run).into());
         }
-        if let Err(error) = codec::check(&message) {
-            return Sending::Done(Err(error));
-        }
-        match self.messages.try_send(message) {
+        let to = match codec::fits(&message).and_then(|()| self.addresses.read(&message.to)) {
+            Ok(to) => to,
+            Err(error) => return Sending::Done(Err(error)),
+        };
+        match self.messages.try_send((to, message)) {
             Ok(()) => Sending::Done(Ok(())),
             Err(mpsc::error::TrySendError::Closed(_)) => Sending::Done(Err(SendError::Closed)),
             Err(mpsc::error::TrySendError::Full(message)) => {
