@@ -145,7 +145,9 @@ fn a_missing_server_is_told_with_what_installs_it() {
     let mut unshare = std::process::Command::new("unshare");
     let script = "mount --bind /dev/null /usr/bin/prosody && exec \"$@\"";
     unshare
-        .args(["--mount", "sh", "-c", script, "sh", env!("CARGO_BIN_EXE_vedette"), "up", "--data"])
+        .args(["--mount"])
+        .args((!rustix::process::geteuid().is_root()).then_some("--map-root-user"))
+        .args(["sh", "-c", script, "sh", env!("CARGO_BIN_EXE_vedette"), "up", "--data"])
         .arg(folder.path());
     let output = run(&mut unshare);
     let told = stderr(&output);
