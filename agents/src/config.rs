@@ -218,7 +218,9 @@ fn read(table: toml::Table, base: &Path, problems: &mut Vec<Problem>) -> Option<
         fields.complain("behaviour", format!("more than {BEHAVIOURS} in one file"));
         return None;
     }
-    let behaviours = behaviours(role, entries, base, problems);
+    let reports_to: Address = reports_to.as_deref().unwrap_or("duty:aggregate").into();
+    let me = jid.as_ref().map_or("", |it| it.as_str()).into();
+    let behaviours = behaviours(role, &reports_to, &me, entries, base, problems);
     let jid = jid?;
     let registry = || AgentId::from(format!("registry@{}", jid.domain()));
     Some(Config {
@@ -233,7 +235,7 @@ fn read(table: toml::Table, base: &Path, problems: &mut Vec<Problem>) -> Option<
             jid,
         },
         state,
-        reports_to: reports_to.as_deref().unwrap_or("duty:aggregate").into(),
+        reports_to,
         labels,
         behaviours,
     })
@@ -241,13 +243,16 @@ fn read(table: toml::Table, base: &Path, problems: &mut Vec<Problem>) -> Option<
 
 fn behaviours(
     role: Option<Role>,
+    reports_to: &Address,
+    me: &AgentId,
     entries: Vec<toml::Table>,
     base: &Path,
     problems: &mut Vec<Problem>,
 ) -> Vec<(String, Spec, Add)> {
     // Without a role, a behaviour's settings are read as those of the role that has it.
     let roles = role.map_or_else(|| Role::ALL.to_vec(), |role| vec![role]);
-    let catalogues: Vec<_> = roles.into_iter().map(Role::catalogue).collect();
+    let catalogues: Vec<Catalogue> =
+        roles.iter().map(|it| it.catalogue_under(it.superior(reports_to, me))).collect();
     let mut behaviours: Vec<(String, Spec, Add)> = Vec::new();
     let mut named = Vec::new();
     for (nth, mut entry) in (1..).zip(entries) {
@@ -275,7 +280,8 @@ fn behaviours(
         role.iter().flat_map(|it| it.needs().iter().map(move |needed| (it, needed)))
     {
         if !named.iter().any(|it| it == needed) {
-            let what = format!("a {} needs `run = \"{needed}\"` in a [[behaviour]]", role.name());
+            let what =
+                format!("role `{}` needs `run = \"{needed}\"` in a [[behaviour]]", role.name());
             problems.push(Problem { key: "behaviour".to_owned(), what });
         }
     }
@@ -340,6 +346,45 @@ fn roots(fields: &mut Fields<'_>) -> Option<Roots> {
         Err(error) => {
             fields.complain("ca", runtime::Chain(&error).to_string());
             None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, ConfigError> {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("password"), "secret\n").unwrap();
+        Config::parse(text, &folder.path().join("agent.toml"))
+    }
+
+    const HEAD: &str = "jid = \"a@test\"\npassword_file = \"password\"\n";
+
+    #[test]
+    fn a_probe_is_made_from_a_file() {
+        let behaviour = "[[behaviour]]\nrun = \"check\"\ncommand = [\"true\"]\n";
+        let config = parse(&format!("role = \"probe\"\n{HEAD}{behaviour}")).unwrap();
+        assert_eq!(config.account.registrar.as_str(), "registry@test");
+        assert_eq!(config.account.server, Server::Srv);
+        assert_eq!(config.reports_to, "duty:aggregate".into());
+    }
+
+    #[test]
+    fn without_a_known_role_its_behaviours_are_looked_at_all_the_same() {
+        let behaviour = "[[behaviour]]\nrun = \"check\"\ncommand = \"true\"\n";
+        let error = parse(&format!("role = \"prob\"\n{HEAD}{behaviour}")).unwrap_err();
+        let ConfigError::Problems { problems, .. } = error else { panic!("{error}") };
+        let keys: Vec<&str> = problems.iter().map(|it| it.key.as_str()).collect();
+        assert_eq!(keys, ["role", "behaviour[1].command"]);
+    }
+
+    #[test]
+    fn a_role_without_what_it_needs_is_told() {
+        let error = parse(&format!("role = \"aggregator\"\n{HEAD}")).unwrap_err().to_string();
+        for needed in ["anchor", "forward"] {
+            assert!(error.contains(&format!("needs `run = \"{needed}\"`")), "{error}");
         }
     }
 }

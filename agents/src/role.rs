@@ -41,11 +41,19 @@ impl Role {
 
     /// The behaviours that its file may name.
     pub fn catalogue(self) -> Catalogue {
+        self.catalogue_under("duty:aggregate".into())
+    }
+
+    /// The same, for an agent that reports to `superior`.
+    pub(crate) fn catalogue_under(self, superior: Address) -> Catalogue {
         let common = Catalogue::default().with(
             "tells whoever aggregates what this agent is doing",
             heartbeat::SETTINGS,
             heartbeat::Settings::read,
-            heartbeat::Heartbeat::from,
+            move |settings: heartbeat::Settings| {
+                let to = superior.clone();
+                heartbeat::Heartbeat::from(heartbeat::Settings { to, ..settings })
+            },
         );
         match self {
             Self::Probe => common.with(
@@ -95,6 +103,14 @@ impl Role {
         Spec { template, mailbox, ..Spec::default() }
     }
 
+    /// To whom an agent of this role reports: whoever aggregates tells itself.
+    pub(crate) fn superior(self, to: &Address, me: &AgentId) -> Address {
+        match self {
+            Self::Aggregator => me.clone().into(),
+            Self::Probe | Self::Registrar => to.clone(),
+        }
+    }
+
     /// Adds what every agent of this role runs, whatever its file names.
     pub(crate) fn furnish(
         self,
@@ -114,11 +130,7 @@ impl Role {
             agent.add(spec, move || report::Report::from(settings.clone()));
         }
         if !has_heartbeat {
-            let to = match self {
-                // Whoever aggregates tells itself.
-                Self::Aggregator => agent.door().me().clone().into(),
-                Self::Probe | Self::Registrar => to.clone(),
-            };
+            let to = self.superior(to, agent.door().me());
             let settings = heartbeat::Settings::to(to);
             agent.add(Spec::default(), move || heartbeat::Heartbeat::from(settings.clone()));
         }

@@ -41,7 +41,7 @@ impl Catalogue {
         about: &'static str,
         settings: &'static [Setting],
         read: fn(&mut Fields<'_>) -> Option<S>,
-        build: fn(S) -> B,
+        build: impl Fn(S) -> B + Clone + Send + Sync + 'static,
     ) -> Self
     where
         S: Clone + Send + 'static,
@@ -51,6 +51,7 @@ impl Catalogue {
             let before = problems.len();
             let settings = read(&mut Fields::new(path, table, settings, problems).in_folder(base));
             let settings = settings.filter(|_| problems.len() == before)?;
+            let build = build.clone();
             Some(Box::new(move |agent: &mut Agent, spec| {
                 agent.add(spec, move || build(settings.clone()))
             }))
