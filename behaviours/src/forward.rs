@@ -31,6 +31,8 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const NO_ROOM: Duration = Duration::from_secs(1);
 /// The longest rest that the API can ask for.
 const LONGEST_ASKED: Duration = Duration::from_mins(10);
+/// Bytes of an answer that are read, at most: some hundred for each of a batch.
+const ANSWER: usize = 1 << 20;
 /// The longest rest after a failure.
 const LONGEST: Duration = Duration::from_secs(5);
 /// Agents whose last report is held until it is delivered.
@@ -322,7 +324,7 @@ impl Forward {
             Err(error) => return later(Chain(&error.without_url()).to_string()),
         };
         let (status, after) = (answer.status(), retry_after(answer.headers()));
-        let said = answer.text().await.unwrap_or_default();
+        let said = read_some(answer).await;
         match status.as_u16() {
             200..=299 => match read(&said) {
                 Some(refused) => Outcome::Settled(refused),
@@ -425,6 +427,17 @@ fn stamp_again(proof: &Proof, said: &str) -> Result<Vec<Change>, serde_json::Err
         return Ok(Vec::new());
     }
     right.into_iter().map(|it| queue::push(ANCHOR, it.uuid, it)).collect()
+}
+
+/// What an answer says, as far as it is read at all.
+async fn read_some(mut answer: reqwest::Response) -> String {
+    let mut said = Vec::new();
+    while said.len() < ANSWER
+        && let Ok(Some(chunk)) = answer.chunk().await
+    {
+        said.extend_from_slice(&chunk);
+    }
+    String::from_utf8_lossy(&said).into_owned()
 }
 
 fn retry_after(headers: &reqwest::header::HeaderMap) -> Option<Duration> {

@@ -4,7 +4,10 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use futures_util::StreamExt;
 use runtime::{AgentId, Chain, Clock, Delivery, Door, Message, Performative, Slot};
-use tokio::sync::{Mutex, mpsc, oneshot, watch};
+use tokio::{
+    sync::{Mutex, mpsc, oneshot, watch},
+    time::timeout,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tokio_xmpp::{
     Stanza,
@@ -34,6 +37,9 @@ use crate::{
 
 /// How long one attempt to connect may take.
 const ATTEMPT: Duration = Duration::from_secs(30);
+
+/// How long the stream may take to accept a stanza before we look what it has to say.
+pub(crate) const BUSY: Duration = Duration::from_secs(2);
 
 /// How long saying goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -133,8 +139,11 @@ impl Link {
 
     async fn run_errands(&mut self) {
         while let Some(stanza) = self.errands.pop_front() {
-            // Nobody waits for the fate of an errand.
-            drop(self.stream.send(Box::new(stanza)).await);
+            // Nobody waits for the fate of an errand. While the stream takes nothing it may be
+            // waiting for us to hear that it broke: then an errand is worth nothing any more.
+            if timeout(BUSY, self.stream.send(Box::new(stanza))).await.is_err() {
+                return;
+            }
         }
         self.outbox.flush(&self.stream).await;
     }
@@ -372,7 +381,7 @@ impl Link {
                 }
                 drop(self.stream.send(Box::new(Stanza::Presence(announce::goodbye()))).await);
             };
-            if tokio::time::timeout(GOODBYE, last_words).await.is_err() {
+            if timeout(GOODBYE, last_words).await.is_err() {
                 warn!(agent.jid = %self.account.jid, "left without an answer to the last words");
             }
         }
@@ -381,7 +390,7 @@ impl Link {
         self.state.send_replace(LinkState::Closed);
         debug!(agent.jid = %self.account.jid, resource = self.resource, "left");
         // A server that does not close its side must not hold us up.
-        drop(tokio::time::timeout(GOODBYE, self.stream.close()).await);
+        drop(timeout(GOODBYE, self.stream.close()).await);
     }
 }
 
@@ -424,7 +433,7 @@ impl Dialler {
             }
             let attempt = login(&self.connector, &self.account, &self.password, TIMEOUTS);
             let attempt = async {
-                tokio::time::timeout(ATTEMPT, attempt)
+                timeout(ATTEMPT, attempt)
                     .await
                     .unwrap_or(Err(ConnectError::Slow(ATTEMPT.as_secs())))
             };

@@ -10,7 +10,7 @@ use tokio_xmpp::{
 };
 use tracing::warn;
 
-use crate::codec;
+use crate::{codec, link::BUSY};
 
 /// Stanzas that may be under way at once. The stream's own queue is as deep, so that handing one
 /// over never waits.
@@ -74,7 +74,11 @@ impl Outbox {
     pub(crate) async fn flush(&mut self, stream: &StanzaStream) {
         while let Some(parcel) = self.waiting.pop_front() {
             let stanza = codec::write_to(parcel.to.clone(), &parcel.message);
-            let token = stream.send(Box::new(Stanza::Message(stanza))).await;
+            let sending = stream.send(Box::new(Stanza::Message(stanza)));
+            let Ok(token) = tokio::time::timeout(BUSY, sending).await else {
+                self.waiting.push_front(parcel);
+                return;
+            };
             self.under_way.push_back((parcel, token));
         }
     }

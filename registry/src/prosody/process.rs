@@ -26,6 +26,8 @@ use crate::backoff::Backoff;
 const READY: Duration = Duration::from_secs(20);
 /// How long it may take to end.
 const STOP: Duration = Duration::from_secs(5);
+/// How long a log may be at a start before a new one is begun, in bytes.
+const LOG: u64 = 16 << 20;
 /// How often something is looked at while waiting for it.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -71,7 +73,12 @@ fn runs(pid: u32, config: &Path) -> bool {
 /// Starts the server and waits until it listens.
 pub(super) async fn start(folder: &Folder, port: u16) -> Result<Child, ProsodyError> {
     let log = folder.file("prosody.log");
-    let seen = fs::metadata(&log).map_or(0, |it| it.len());
+    let mut seen = fs::metadata(&log).map_or(0, |it| it.len());
+    if seen > LOG {
+        // One old log is kept; a log that cannot be moved goes on growing, which is no reason not
+        // to start.
+        seen = fs::rename(&log, log.with_extension("log.old")).map_or(seen, |()| 0);
+    }
     let mut child = spawn(folder)?;
     let deadline = Instant::now() + READY;
     let not_ready = |why: String| ProsodyError::NotReady { why, log: log.clone() };
