@@ -1,7 +1,7 @@
 //! The file that describes an agent.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt, fs, io,
     path::{Path, PathBuf},
 };
@@ -186,6 +186,7 @@ impl Config {
             duties: role.duties(),
             labels,
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            behaviours: each_once(behaviours.iter().map(|(run, ..)| run)),
         };
         let mut agent = Agent::new(AgentId::from(account.jid.as_str()), announcement, store);
         let has_heartbeat = behaviours.iter().any(|(run, ..)| run == "heartbeat");
@@ -193,6 +194,11 @@ impl Config {
         role.furnish(&mut agent, &reports_to, &account.registrar, has_heartbeat);
         (agent, named, account)
     }
+}
+
+fn each_once<'a>(names: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let names: BTreeSet<&String> = names.collect();
+    names.into_iter().cloned().collect()
 }
 
 fn read(table: toml::Table, base: &Path, problems: &mut Vec<Problem>) -> Option<Config> {

@@ -123,6 +123,8 @@ impl Heartbeat {
             sent_ms: ctx.clock().now_ms(),
             announcement: ctx.announcement().clone(),
             backlog: ctx.store().count(OUTBOX)?,
+            unwanted: ctx.unwanted(),
+            violations: Vec::new(),
             behaviours,
         };
         let message = Message::new(Performative::Inform, self.settings.to.clone(), &report)?;

@@ -265,7 +265,10 @@ async fn until(time: Option<Instant>) {
 }
 
 fn does(presence: &Presence, call: &RollCall) -> bool {
-    presence.announcement.duties.iter().any(|duty| call.duties.contains(duty))
+    let said = &presence.announcement;
+    let duty = call.duties.is_empty() || said.duties.iter().any(|it| call.duties.contains(it));
+    let labels = call.labels.iter().all(|(name, value)| said.labels.get(name) == Some(value));
+    duty && labels && (call.shows.is_empty() || call.shows.contains(&presence.show))
 }
 
 /// What is noted of somebody on our own word.
@@ -273,5 +276,12 @@ fn presence(ctx: &Context, jid: &str, show: Show) -> Presence {
     let me = ctx.me().bare() == jid;
     let announcement = if me { ctx.announcement().clone() } else { types::Announcement::default() };
     let since_ms = ctx.clock().now_ms();
-    Presence { jid: jid.to_owned(), show, status: None, priority: 1, since_ms, announcement }
+    Presence {
+        jid: jid.to_owned(),
+        show,
+        priority: 1,
+        since_ms,
+        announcement,
+        ..Presence::default()
+    }
 }

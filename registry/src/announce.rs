@@ -57,6 +57,7 @@ pub(crate) fn read(presence: &presence::Presence, clock: Clock) -> Option<(Agent
         priority: presence.priority.0,
         since_ms: clock.now_ms(),
         announcement,
+        ..Presence::default()
     };
     Some((AgentId::from(from.as_str()), heard))
 }

@@ -123,7 +123,7 @@ mod tests {
         let announcement = Announcement::default();
         let jid = AgentId::from(jid);
         let bare = jid.bare().to_owned();
-        (jid, Presence { jid: bare, show, status: None, priority, since_ms: 0, announcement })
+        (jid, Presence { jid: bare, show, priority, announcement, ..Presence::default() })
     }
 
     #[test]

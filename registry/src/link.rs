@@ -343,7 +343,7 @@ impl Link {
         if registrar.bare() == self.account.jid.as_str() || self.account.wants.is_empty() {
             return;
         }
-        let call = RollCall { duties: self.account.wants.clone() };
+        let call = RollCall { duties: self.account.wants.clone(), ..RollCall::default() };
         let asked = Message::new(Performative::Subscribe, registrar.clone(), &call)
             .map(|it| it.with(Slot::Protocol, "fipa-subscribe"));
         if let Ok(stanza) = asked.map_err(drop).and_then(|it| codec::write(&it).map_err(drop)) {

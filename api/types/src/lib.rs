@@ -14,4 +14,4 @@ pub use content::Content;
 pub use item::{Item, Items, Meta, Payload, Receipt};
 pub use presence::{Announcement, Presence, Presences, Roll, RollCall, Show};
 pub use proof::{Leaf, Proof};
-pub use report::{BehaviourReport, Depth, Diagram, Exit, Node, Phase, Report};
+pub use report::{BehaviourReport, Depth, Diagram, Exit, Node, Phase, Report, Violation};

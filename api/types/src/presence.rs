@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::Content;
 
 /// How available somebody is (RFC 6121 section 4.7.2.1, and gone).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Show {
     /// Eager to talk.
@@ -21,6 +23,7 @@ pub enum Show {
     /// Busy.
     Dnd,
     /// Not there.
+    #[default]
     Unavailable,
 }
 
@@ -39,10 +42,13 @@ pub struct Announcement {
     /// The version of the program it runs.
     #[serde(default)]
     pub version: String,
+    /// What it runs: `check`, `report`, …, each once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub behaviours: Vec<String>,
 }
 
 /// One agent's presence at a time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Presence {
     /// Whose: a bare JID.
     pub jid: String,
@@ -54,11 +60,25 @@ pub struct Presence {
     /// -128 to 127; the highest of an account's connections speaks for it.
     #[serde(default)]
     pub priority: i8,
+    /// How busy it is, in percent, by its own account.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub load: u8,
+    /// What made it so, as far as the server says: `connection lost`, a goodbye in its own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// Whether it comes and goes so often that its coming says little.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub flapping: bool,
     /// Since when, in milliseconds since 1970 UTC, by the clock of who saw it.
     pub since_ms: i64,
     /// What it said of itself when it came.
     #[serde(flatten)]
     pub announcement: Announcement,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_zero(load: &u8) -> bool {
+    *load == 0
 }
 
 impl Content for Presence {
@@ -84,8 +104,15 @@ pub struct Roll {
 /// Asks the registry who does these duties, now and whenever that changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RollCall {
-    /// Which duties.
+    /// Which duties; none: whatever they do.
+    #[serde(default)]
     pub duties: Vec<String>,
+    /// Which labels they must have.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// How available they must be; none: however they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shows: Vec<Show>,
 }
 
 impl Content for RollCall {

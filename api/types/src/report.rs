@@ -19,12 +19,33 @@ pub struct Report {
     /// Results that are kept here and not delivered yet.
     #[serde(default)]
     pub backlog: u64,
+    /// Messages that no behaviour wanted, since the start.
+    #[serde(default)]
+    pub unwanted: u64,
+    /// What went against a protocol lately, the newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub violations: Vec<Violation>,
     /// Its behaviours, in the order of its file.
     pub behaviours: Vec<BehaviourReport>,
 }
 
 impl Content for Report {
     const ONTOLOGY: &'static str = "vedette:report";
+}
+
+/// Something that went against an interaction protocol.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Violation {
+    /// When, in milliseconds since 1970 UTC.
+    pub at_ms: i64,
+    /// Which protocol: `fipa-request`, …
+    pub protocol: String,
+    /// Which conversation.
+    pub conversation: String,
+    /// Who the other one is: a bare JID.
+    pub with: String,
+    /// What happened, or did not.
+    pub what: String,
 }
 
 /// Where one behaviour is.
@@ -49,6 +70,9 @@ pub struct BehaviourReport {
     pub last_error: Option<String>,
     /// Its mailbox.
     pub mailbox: Depth,
+    /// By when it is to have made its next result, in milliseconds since 1970 UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_ms: Option<i64>,
     /// Its states and moves. Left out of most reports, since it does not change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diagram: Option<Diagram>,
@@ -60,6 +84,8 @@ pub struct BehaviourReport {
 pub enum Phase {
     /// Its steps are being run.
     Running,
+    /// It was told to pause, and takes no step until it is told to go on.
+    Paused,
     /// It failed and will be started again.
     Restarting,
     /// It is over.

@@ -39,6 +39,11 @@ impl Context {
         self.door.announcement()
     }
 
+    /// How many messages no behaviour wanted.
+    pub fn unwanted(&self) -> u64 {
+        self.door.unwanted()
+    }
+
     /// Who else is there.
     pub fn directory(&self) -> &Directory {
         self.door.directory()
@@ -90,7 +95,7 @@ impl Context {
         message.from = Some(self.me().clone());
         if let Address::Duty(duty) = &message.to {
             let Some(agent) = self.directory().pick(duty, self.me()) else {
-                return Err(SendError::NobodyFor(Arc::clone(duty)));
+                return Err(SendError::NobodyFor(duty.clone()));
             };
             message.to = agent.into();
         }

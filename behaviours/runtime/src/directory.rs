@@ -9,7 +9,7 @@ use std::{
 use tokio::sync::{broadcast, watch};
 use types::{Presence, Show};
 
-use crate::AgentId;
+use crate::{AgentId, Duty};
 
 /// Moves that a slow listener may lag behind; then it reads the members anew.
 const MOVES: usize = 1024;
@@ -75,11 +75,9 @@ impl Directory {
 
     /// Who does `duty` best for `asker`: the most available, and among equals always the same
     /// for one asker but spread over the askers. Who is gone does nothing.
-    pub fn pick(&self, duty: &str, asker: &AgentId) -> Option<AgentId> {
+    pub fn pick(&self, duty: &Duty, asker: &AgentId) -> Option<AgentId> {
         let members = self.lock();
-        let able = members.iter().filter(|(_, it)| {
-            it.show != Show::Unavailable && it.announcement.duties.iter().any(|had| had == duty)
-        });
+        let able = members.iter().filter(|(_, it)| does(it, duty));
         let best = able.min_by_key(|(account, it)| (it.show, spread(asker, account)));
         best.map(|(account, _)| account.clone())
     }
@@ -99,6 +97,17 @@ impl Directory {
     }
 }
 
+/// Whether somebody is there, does the duty, and is labelled as asked for.
+fn does(presence: &Presence, duty: &Duty) -> bool {
+    let said = &presence.announcement;
+    presence.show != Show::Unavailable
+        && said.duties.iter().any(|had| *had == *duty.name)
+        && duty
+            .labels
+            .iter()
+            .all(|(name, value)| said.labels.get(&**name).is_some_and(|it| **it == **value))
+}
+
 /// Rendezvous hashing: the order in which one asker likes the accounts.
 fn spread(asker: &AgentId, account: &AgentId) -> u64 {
     let mut hasher = DefaultHasher::new();
@@ -116,20 +125,20 @@ mod tests {
         let duties = vec!["aggregate".to_owned()];
         let announcement =
             Announcement { role: "aggregator".to_owned(), duties, ..Announcement::default() };
-        Presence { jid: jid.to_owned(), show, status: None, priority: 1, since_ms: 0, announcement }
+        Presence { jid: jid.to_owned(), show, announcement, ..Presence::default() }
     }
 
     #[test]
     fn the_most_available_is_picked_and_nobody_who_is_gone() {
         let directory = Directory::default();
         let asker = AgentId::from("probe@test");
-        assert_eq!(directory.pick("aggregate", &asker), None);
+        assert_eq!(directory.pick(&"aggregate".into(), &asker), None);
         directory.note(presence("a@test/1", Show::Away));
         directory.note(presence("b@test", Show::Available));
-        assert_eq!(directory.pick("aggregate", &asker), Some("b@test".into()));
-        assert_eq!(directory.pick("analyze", &asker), None);
+        assert_eq!(directory.pick(&"aggregate".into(), &asker), Some("b@test".into()));
+        assert_eq!(directory.pick(&"analyze".into(), &asker), None);
         directory.note(presence("b@test", Show::Unavailable));
-        assert_eq!(directory.pick("aggregate", &asker), Some("a@test".into()));
+        assert_eq!(directory.pick(&"aggregate".into(), &asker), Some("a@test".into()));
     }
 
     #[test]
@@ -137,7 +146,8 @@ mod tests {
         let directory = Directory::default();
         directory
             .note_all([presence("a@test", Show::Available), presence("b@test", Show::Available)]);
-        let pick = |n: u32| directory.pick("aggregate", &AgentId::from(format!("probe{n}@test")));
+        let pick =
+            |n: u32| directory.pick(&"aggregate".into(), &AgentId::from(format!("probe{n}@test")));
         let chosen_a = (0..100).filter(|n| pick(*n) == Some("a@test".into())).count();
         assert!((20..80).contains(&chosen_a), "{chosen_a}");
         assert_eq!(pick(7), pick(7));

@@ -46,7 +46,7 @@ pub use handle::Handle;
 pub use kinds::{Cycle, Cyclic, Delay, Once, OneShot, Period, Periodic, Timeout};
 pub use mailbox::Full;
 pub use memory::Hub;
-pub use message::{Address, AgentId, Message, Slot};
+pub use message::{Address, AgentId, Duty, Message, Slot};
 pub use performative::{Performative, UnknownPerformative};
 pub use road::{Delivery, Door, Road, SendError, Sending};
 pub use state::{State, diagram, mermaid};

@@ -58,10 +58,10 @@ impl Hub {
         Presence {
             jid: door.me().bare().to_owned(),
             show,
-            status: None,
             priority: 1,
             since_ms: self.clock.now_ms(),
             announcement: door.announcement().clone(),
+            ..Presence::default()
         }
     }
 }

@@ -68,7 +68,44 @@ pub enum Address {
     /// This agent.
     Agent(AgentId),
     /// Whoever the registry finds for this duty.
-    Duty(Arc<str>),
+    Duty(Duty),
+}
+
+/// A duty, and what whoever does it must be labelled with.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Duty {
+    /// What is to be done: `aggregate`, …
+    pub name: Arc<str>,
+    /// Labels and what they must say, by name.
+    pub labels: Arc<[(Arc<str>, Arc<str>)]>,
+}
+
+impl From<&str> for Duty {
+    /// Reads `aggregate`, or `aggregate[site=lux1,net=dmz]`.
+    fn from(text: &str) -> Self {
+        let Some((name, labels)) = text.strip_suffix(']').and_then(|it| it.split_once('[')) else {
+            return Self { name: text.into(), labels: Arc::from([]) };
+        };
+        let pair = |label: &str| {
+            let (name, value) = label.split_once('=').unwrap_or((label, ""));
+            (Arc::from(name.trim()), Arc::from(value.trim()))
+        };
+        let labels = labels.split(',').filter(|it| !it.trim().is_empty()).map(pair);
+        let mut labels: Vec<_> = labels.collect();
+        labels.sort_unstable();
+        Self { name: name.into(), labels: labels.into() }
+    }
+}
+
+impl fmt::Display for Duty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        if self.labels.is_empty() {
+            return Ok(());
+        }
+        let labels: Vec<_> = self.labels.iter().map(|(name, it)| format!("{name}={it}")).collect();
+        write!(f, "[{}]", labels.join(","))
+    }
 }
 
 impl From<&str> for Address {
@@ -278,6 +315,9 @@ mod tests {
     fn a_duty_is_an_address() {
         assert_eq!(Address::from("duty:aggregate"), Address::Duty("aggregate".into()));
         assert_eq!(Address::from("a@b").to_string(), "a@b");
+        let labelled = Address::from("duty:aggregate[site=lux1, net=dmz]");
+        assert_eq!(labelled.to_string(), "duty:aggregate[net=dmz,site=lux1]");
+        assert_eq!(Address::from(labelled.to_string().as_str()), labelled);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::{
 use tokio::sync::watch;
 use types::{Announcement, Presence};
 
-use crate::{AgentId, Directory, Message, mailbox::Slit};
+use crate::{AgentId, Directory, Duty, Message, mailbox::Slit};
 
 /// Why a message was not sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,7 +26,7 @@ pub enum SendError {
     Unknown(AgentId),
     /// Nobody who is there does that.
     #[error("nobody is there for duty `{0}`")]
-    NobodyFor(Arc<str>),
+    NobodyFor(Duty),
     /// Whoever should get it has no room.
     #[error("`{0}` has no room for another message")]
     Full(AgentId),

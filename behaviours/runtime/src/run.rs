@@ -37,6 +37,7 @@ impl Board {
             restarts: 0,
             last_error: None,
             mailbox: Depth::default(),
+            due_ms: None,
             diagram: None,
         };
         Self { report: Arc::new(watch::Sender::new(report)), changes, clock }

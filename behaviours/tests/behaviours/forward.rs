@@ -241,10 +241,8 @@ async fn one_wrong_presence_does_not_take_the_others_with_it() {
     let presence = |number: i64| Presence {
         jid: format!("a{number}@test"),
         show: Show::Available,
-        status: None,
-        priority: 0,
         since_ms: number,
-        announcement: types::Announcement::default(),
+        ..Presence::default()
     };
     let parcel = |it: i64| (format!("a{it}@test#{it}"), json!({ "presence": presence(it) }));
     let parcels: Vec<_> = (0..20).map(parcel).collect();
@@ -307,6 +305,7 @@ fn report(jid: &str, steps: u64, diagram: bool) -> Report {
         restarts: 0,
         last_error: None,
         mailbox: Depth::default(),
+        due_ms: None,
         diagram: diagram.then(|| Diagram { states: Vec::new() }),
     };
     Report {
@@ -314,6 +313,8 @@ fn report(jid: &str, steps: u64, diagram: bool) -> Report {
         sent_ms: 0,
         announcement: types::Announcement::default(),
         backlog: 0,
+        unwanted: 0,
+        violations: Vec::new(),
         behaviours: vec![behaviour],
     }
 }

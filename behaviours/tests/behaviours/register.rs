@@ -38,7 +38,7 @@ impl Member {
     }
 
     fn ask(&self, performative: Performative, duty: &str) {
-        let call = RollCall { duties: vec![duty.to_owned()] };
+        let call = RollCall { duties: vec![duty.to_owned()], ..RollCall::default() };
         let mut message = Message::new(performative, REGISTRAR, &call).unwrap();
         message.from = Some(format!("{}/1", self.jid).into());
         drop(self.road.send(message.with(Slot::ReplyWith, "r1")));

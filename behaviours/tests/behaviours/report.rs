@@ -51,7 +51,7 @@ fn items(count: usize) -> Vec<Value> {
 fn presence(jid: &str, since_ms: i64) -> Presence {
     let announcement = Announcement::default();
     let (jid, show) = (jid.to_owned(), Show::Available);
-    Presence { jid, show, status: None, priority: 0, since_ms, announcement }
+    Presence { jid, show, since_ms, announcement, ..Presence::default() }
 }
 
 #[tokio::test(start_paused = true)]
