@@ -19,12 +19,18 @@ mod mailbox;
 mod context;
 
 mod agent;
+mod crew;
 mod handle;
+mod machine;
 mod run;
 mod supervise;
 
 mod directory;
+mod door;
 mod road;
+
+mod desk;
+mod mood;
 
 mod memory;
 
@@ -40,15 +46,20 @@ pub use behaviour::{Behaviour, Chain, Failure, Interrupted, Task};
 pub use catalogue::{Catalogue, Entry};
 pub use clock::Clock;
 pub use context::Context;
+pub use crew::TooMany;
+pub use desk::{Call, Command, Desk, FormField, Page};
 pub use directory::Directory;
+pub use door::{Delivery, Door};
 pub use fields::{Fields, Problem, Setting};
 pub use handle::Handle;
 pub use kinds::{Cycle, Cyclic, Delay, Once, OneShot, Period, Periodic, Timeout};
+pub use machine::Machine;
 pub use mailbox::Full;
 pub use memory::Hub;
 pub use message::{Address, AgentId, Duty, Message, Slot};
+pub use mood::Mood;
 pub use performative::{Performative, UnknownPerformative};
-pub use road::{Delivery, Door, Road, SendError, Sending};
+pub use road::{Errand, PUBLISHED, Road, SendError, Sending};
 pub use state::{State, diagram, mermaid};
 pub use store::{Change, Kept, MemoryStore, Store, StoreError, StoreFuture};
 pub use supervise::{Restart, Supervision};

@@ -62,6 +62,10 @@ impl Shared {
 }
 
 impl Slit {
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     pub(crate) fn wants(&self, message: &Message) -> bool {
         self.0.template.matches(message)
     }
@@ -105,6 +109,11 @@ impl Slit {
 }
 
 impl Mailbox {
+    /// The other end.
+    pub(crate) fn slit(&self) -> Slit {
+        Slit(Arc::clone(&self.shared))
+    }
+
     pub(crate) fn take(&mut self) -> Option<Arc<Message>> {
         if self.hand.is_empty() {
             mem::swap(&mut self.hand, &mut *self.shared.queue());
