@@ -140,15 +140,15 @@ impl Door {
         self.0.asked.subscribe()
     }
 
-    /// Hands a message to every behaviour that wants it. A mailbox that is full turns it away
-    /// and counts it. What the registrar tells of who is there goes into the directory. A message
+    /// Hands a message to every behaviour that wants it. A mailbox that is full, or half
+    /// full of messages by the same sender, turns it away and counts it. What the registrar tells of who is there goes into the directory. A message
     /// that nobody wants is counted, and answered where FIPA says so.
     pub fn deliver(&self, message: Message) -> Delivery {
         if self.is_roll(&message) {
             return Delivery::Taken(0);
         }
         let message = Arc::new(message);
-        let (taken, full) = self.offer(&message);
+        let (taken, full) = self.offer(&message, Slit::put_fairly);
         full.iter().for_each(Slit::count_dropped);
         match (taken, full.is_empty()) {
             (0, true) => Delivery::Unwanted,
@@ -194,14 +194,18 @@ impl Door {
     }
 
     /// How many took it, and who would have but for want of room.
-    pub(crate) fn offer(&self, message: &Arc<Message>) -> (usize, Vec<Slit>) {
+    pub(crate) fn offer(
+        &self,
+        message: &Arc<Message>,
+        put: fn(&Slit, Arc<Message>) -> Result<(), crate::Full>,
+    ) -> (usize, Vec<Slit>) {
         let (mut taken, mut full, mut wanted) = (0, Vec::new(), false);
         for slit in self.0.slits.read().unwrap_or_else(PoisonError::into_inner).iter() {
             if !slit.wants(message) {
                 continue;
             }
             wanted = true;
-            match slit.put(Arc::clone(message)) {
+            match put(slit, Arc::clone(message)) {
                 Ok(()) => taken += 1,
                 Err(crate::Full) => full.push(slit.clone()),
             }

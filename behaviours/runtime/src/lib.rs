@@ -9,6 +9,9 @@ mod behaviour;
 mod state;
 
 mod kinds;
+mod timetable;
+
+mod compose;
 
 mod message;
 mod performative;
@@ -45,6 +48,7 @@ pub use agent::{Agent, AgentHandle, Spec};
 pub use behaviour::{Behaviour, Chain, Failure, Interrupted, Task};
 pub use catalogue::{Catalogue, Entry};
 pub use clock::Clock;
+pub use compose::{Parallel, Part, Sequence, Together, Until};
 pub use context::Context;
 pub use crew::TooMany;
 pub use desk::{Call, Command, Desk, FormField, Page};
@@ -52,7 +56,9 @@ pub use directory::Directory;
 pub use door::{Delivery, Door};
 pub use fields::{Fields, Problem, Setting};
 pub use handle::Handle;
-pub use kinds::{Cycle, Cyclic, Delay, Once, OneShot, Period, Periodic, Timeout};
+pub use kinds::{
+    Cron, Cycle, Cyclic, Delay, Occasion, Once, OneShot, Pace, Period, Periodic, Timeout,
+};
 pub use machine::Machine;
 pub use mailbox::Full;
 pub use memory::Hub;
@@ -60,7 +66,8 @@ pub use message::{Address, AgentId, Duty, Message, Slot};
 pub use mood::Mood;
 pub use performative::{Performative, UnknownPerformative};
 pub use road::{Errand, PUBLISHED, Road, SendError, Sending};
-pub use state::{State, diagram, mermaid};
+pub use state::{State, diagram, dot, mermaid};
 pub use store::{Change, Kept, MemoryStore, Store, StoreError, StoreFuture};
 pub use supervise::{Restart, Supervision};
 pub use template::Template;
+pub use timetable::{Timetable, TimetableError};

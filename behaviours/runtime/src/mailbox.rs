@@ -70,6 +70,23 @@ impl Slit {
         self.0.template.matches(message)
     }
 
+    /// Puts a message in that comes from outside: one sender may fill half of a mailbox and no
+    /// more, so that there is room for the others.
+    pub(crate) fn put_fairly(&self, message: Arc<Message>) -> Result<(), Full> {
+        let half = self.0.capacity.div_ceil(2);
+        if self.0.waiting.load(Ordering::Acquire) >= half
+            && let Some(from) = &message.from
+        {
+            let is_from = |it: &&Arc<Message>| {
+                it.from.as_ref().is_some_and(|sender| sender.bare() == from.bare())
+            };
+            if self.0.queue().iter().filter(is_from).count() >= half {
+                return Err(Full);
+            }
+        }
+        self.put(message)
+    }
+
     pub(crate) fn put(&self, message: Arc<Message>) -> Result<(), Full> {
         if self.0.waiting.fetch_add(1, Ordering::AcqRel) >= self.0.capacity {
             self.0.waiting.fetch_sub(1, Ordering::AcqRel);
@@ -152,6 +169,23 @@ mod tests {
         assert!(mailbox.take().is_some());
         assert_eq!(slit.put(message()), Ok(()));
         assert_eq!(slit.depth().queued, 2);
+    }
+
+    #[test]
+    fn one_sender_cannot_fill_a_mailbox() {
+        let (slit, mut mailbox) = mailbox(Template::Any, 4);
+        let from = |jid: &str| {
+            let mut message = Message::text(Performative::Inform, "b@test", "hello");
+            message.from = Some(jid.into());
+            Arc::new(message)
+        };
+        let (flood, other) = (from("flood@test/1"), from("other@test/1"));
+        assert_eq!(slit.put_fairly(Arc::clone(&flood)), Ok(()));
+        assert_eq!(slit.put_fairly(from("flood@test/2")), Ok(()));
+        assert_eq!(slit.put_fairly(Arc::clone(&flood)), Err(Full));
+        assert_eq!(slit.put_fairly(other), Ok(()));
+        assert!(mailbox.take().is_some());
+        assert_eq!(slit.put_fairly(flood), Ok(()));
     }
 
     #[tokio::test]

@@ -81,7 +81,7 @@ impl Road for Lane {
             return Sending::Done(Ok(()));
         }
         let message = Arc::new(message);
-        let (_taken, full) = door.offer(&message);
+        let (_taken, full) = door.offer(&message, Slit::put);
         if full.is_empty() {
             return Sending::Done(Ok(()));
         }
