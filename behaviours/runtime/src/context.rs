@@ -123,20 +123,24 @@ impl Context {
         }
     }
 
+    /// Who an address means now: a duty is turned into whoever does it.
+    pub fn resolve(&self, address: &Address) -> Result<AgentId, SendError> {
+        match address {
+            Address::Agent(agent) => Ok(agent.clone()),
+            Address::Duty(duty) => {
+                let agent = self.directory().pick(duty, self.me());
+                agent.ok_or_else(|| SendError::NobodyFor(duty.clone()))
+            }
+        }
+    }
+
     /// Sends a message; waits while the road is busy. A duty is turned into whoever does it; what an
     /// agent says to itself takes no road.
     pub async fn send(&self, mut message: Message) -> Result<(), SendError> {
         message.from = Some(self.me().clone());
-        if let Address::Duty(duty) = &message.to {
-            let Some(agent) = self.directory().pick(duty, self.me()) else {
-                return Err(SendError::NobodyFor(duty.clone()));
-            };
-            message.to = agent.into();
-        }
-        if let Address::Agent(to) = &message.to
-            && to.bare() == self.me().bare()
-        {
-            let to = to.clone();
+        let to = self.resolve(&message.to)?;
+        message.to = to.clone().into();
+        if to.bare() == self.me().bare() {
             return match self.crew.door.deliver(message) {
                 Delivery::Full => Err(SendError::Full(to)),
                 Delivery::Taken(_) | Delivery::Unwanted => Ok(()),
