@@ -10,8 +10,13 @@ mod state;
 
 mod kinds;
 
+mod address;
 mod message;
 mod performative;
+mod slot;
+mod timestamp;
+
+mod pattern;
 mod template;
 
 mod mailbox;
@@ -35,6 +40,7 @@ mod clock;
 mod catalogue;
 mod fields;
 
+pub use address::{Address, AgentId, Duty};
 pub use agent::{Agent, AgentHandle, Spec};
 pub use behaviour::{Behaviour, Chain, Failure, Interrupted, Task};
 pub use catalogue::{Catalogue, Entry};
@@ -46,9 +52,11 @@ pub use handle::Handle;
 pub use kinds::{Cycle, Cyclic, Delay, Once, OneShot, Period, Periodic, Timeout};
 pub use mailbox::Full;
 pub use memory::Hub;
-pub use message::{Address, AgentId, Duty, Message, Slot};
+pub use message::Message;
+pub use pattern::{BadPattern, Pattern, Spelling};
 pub use performative::{Performative, UnknownPerformative};
 pub use road::{Delivery, Door, Road, SendError, Sending};
+pub use slot::Slot;
 pub use state::{State, diagram, mermaid};
 pub use store::{Change, Kept, MemoryStore, Store, StoreError, StoreFuture};
 pub use supervise::{Restart, Supervision};
