@@ -19,6 +19,7 @@ mod timestamp;
 mod pattern;
 mod template;
 
+
 mod mailbox;
 
 mod context;
@@ -60,4 +61,4 @@ pub use slot::Slot;
 pub use state::{State, diagram, mermaid};
 pub use store::{Change, Kept, MemoryStore, Store, StoreError, StoreFuture};
 pub use supervise::{Restart, Supervision};
-pub use template::Template;
+pub use template::{BadTemplate, Fault, Template};
