@@ -180,8 +180,7 @@ impl Register {
         let (Some(from), Ok(call)) = (question.from.clone(), question.read::<RollCall>()) else {
             return Ok(());
         };
-        let able = |it: &Presence| does(it, &call);
-        let members = ctx.directory().members().into_iter().filter(able).collect();
+        let members = ctx.directory().find(&call);
         if question.performative == Some(Performative::Subscribe)
             && self.subscribers.len() < SUBSCRIBERS
         {
@@ -230,7 +229,7 @@ impl Register {
                 self.subscribers.remove(&account);
             }
             for (subscriber, call) in &self.subscribers {
-                if *subscriber != account && does(presence, call) {
+                if *subscriber != account && Directory::answers(presence, call) {
                     let inform = Message::new(Performative::Inform, subscriber.clone(), presence)?;
                     self.send(ctx, inform).await?;
                 }
@@ -262,13 +261,6 @@ async fn until(time: Option<Instant>) {
         Some(time) => tokio::time::sleep_until(time).await,
         None => std::future::pending().await,
     }
-}
-
-fn does(presence: &Presence, call: &RollCall) -> bool {
-    let said = &presence.announcement;
-    let duty = call.duties.is_empty() || said.duties.iter().any(|it| call.duties.contains(it));
-    let labels = call.labels.iter().all(|(name, value)| said.labels.get(name) == Some(value));
-    duty && labels && (call.shows.is_empty() || call.shows.contains(&presence.show))
 }
 
 /// What is noted of somebody on our own word.

@@ -256,11 +256,7 @@ impl Door {
             message.from = message.from.as_ref().map(AgentId::as_str),
             "nobody wants this message"
         );
-        let is_answer = message.slot(&crate::Slot::InReplyTo).is_some();
-        if is_answer || message.performative == Some(Performative::NotUnderstood) {
-            return;
-        }
-        if message.performative.is_none() || !self.may_answer() {
+        if !message.wants_answer_if_not_understood() || !self.may_answer() {
             return;
         }
         let why = "no behaviour here wants such a message";

@@ -13,8 +13,13 @@ mod timetable;
 
 mod compose;
 
+mod address;
 mod message;
 mod performative;
+mod slot;
+mod timestamp;
+
+mod pattern;
 mod template;
 
 mod mailbox;
@@ -44,6 +49,7 @@ mod clock;
 mod catalogue;
 mod fields;
 
+pub use address::{Address, AgentId, Duty};
 pub use agent::{Agent, AgentHandle, Spec};
 pub use behaviour::{Behaviour, Chain, Failure, Interrupted, Task};
 pub use catalogue::{Catalogue, Entry};
@@ -62,12 +68,14 @@ pub use kinds::{
 pub use machine::Machine;
 pub use mailbox::Full;
 pub use memory::Hub;
-pub use message::{Address, AgentId, Duty, Message, Slot};
+pub use message::Message;
 pub use mood::Mood;
+pub use pattern::{BadPattern, Pattern, Spelling};
 pub use performative::{Performative, UnknownPerformative};
 pub use road::{Errand, PUBLISHED, Road, SendError, Sending};
+pub use slot::Slot;
 pub use state::{State, diagram, dot, mermaid};
 pub use store::{Change, Kept, MemoryStore, Store, StoreError, StoreFuture};
 pub use supervise::{Restart, Supervision};
-pub use template::Template;
+pub use template::{BadTemplate, Fault, Template};
 pub use timetable::{Timetable, TimetableError};
