@@ -1,7 +1,7 @@
 //! The state of agents on disk: one file for all agents of a process, written in groups.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::HashMap,
     error::Error,
     fs, io,
     ops::Bound,
@@ -49,8 +49,8 @@ struct Shared {
     highest: Mutex<Highest>,
 }
 
-/// The highest number that was given in each queue that something was put into.
-type Highest = HashMap<(Arc<str>, &'static str), u64>;
+/// The highest number that was given in each queue of each agent.
+type Highest = HashMap<Arc<str>, HashMap<String, u64>>;
 
 #[derive(Debug)]
 struct Commit {
@@ -157,12 +157,14 @@ impl Shared {
         let path = folder.join("agents.redb");
         let database = Database::builder().set_cache_size(CACHE).create(path).map_err(medium)?;
         let transaction = database.begin_write().map_err(medium)?;
-        let mut lengths = HashMap::new();
+        let (mut lengths, mut highest) = (HashMap::new(), Highest::new());
         {
             let queues = transaction.open_table(QUEUES).map_err(medium)?;
             for entry in queues.iter().map_err(medium)? {
                 let (place, _) = entry.map_err(medium)?;
-                let (agent, queue, _) = place.value();
+                let (agent, queue, number) = place.value();
+                // They come in order: the last one is the highest.
+                highest.entry(Arc::from(agent)).or_default().insert(queue.to_owned(), number);
                 *lengths.entry((Arc::from(agent), queue.to_owned())).or_insert(0) += 1;
             }
             transaction.open_table(KEYS).map_err(medium)?;
@@ -173,7 +175,7 @@ impl Shared {
             database,
             lengths: Mutex::new(lengths),
             versions: Mutex::default(),
-            highest: Mutex::default(),
+            highest: Mutex::new(highest),
         })
     }
 
@@ -270,7 +272,7 @@ fn apply<'a>(
                 return Ok(None);
             }
             let mut queues = transaction.open_table(QUEUES).map_err(medium)?;
-            let number = next_number(&queues, owner, queue, highest)?;
+            let number = next_number(highest, owner, queue);
             let entry = (key.as_str(), &**value);
             queues.insert((agent, *queue, number), entry).map_err(medium)?;
             keys.insert((agent, *queue, key.as_str()), number).map_err(medium)?;
