@@ -9,8 +9,8 @@ use types::{Announcement, BehaviourReport};
 
 use crate::{
     Address, AgentId, Behaviour, Change, Clock, Delivery, Desk, Directory, Errand, Failure, Handle,
-    Interrupted, Message, Mood, SendError, Sending, Spec, Store, TooMany, crew::Crew, handle::Gate,
-    machine::Machine, mailbox::Mailbox,
+    INBOX, Interrupted, LETTER, Message, Mood, POST, SendError, Sending, Spec, Store, TooMany,
+    crew::Crew, handle::Gate, machine::Machine, mailbox::Mailbox,
 };
 
 /// A behaviour's view of its agent.
@@ -24,6 +24,8 @@ pub struct Context {
     pub(crate) changes: watch::Receiver<u64>,
     pub(crate) due_ms: Option<i64>,
     pub(crate) redrawn: bool,
+    /// Letters that were taken and are not dealt with yet.
+    pub(crate) taken: Vec<Arc<Message>>,
 }
 
 impl Context {
@@ -98,18 +100,68 @@ impl Context {
     }
 
     /// Waits for the next message that the behaviour wants. While it is paused it takes none.
+    ///
+    /// A letter counts as dealt with when the behaviour asks for the next message, or reaches its
+    /// end. Until then it is kept: when the behaviour fails it gets it again, and when the program
+    /// ends it is handed over again at the next start.
     pub async fn receive(&mut self) -> Result<Arc<Message>, Interrupted> {
+        self.settle().await;
         let Self { mailbox, stop, gate, .. } = self;
         let next = async {
             gate.passed().await;
             mailbox.next().await
         };
-        stop.run_until_cancelled(next).await.ok_or(Interrupted)
+        let message = stop.run_until_cancelled(next).await.ok_or(Interrupted)?;
+        self.note_taken(&message);
+        Ok(message)
     }
 
     /// The next message if there is one already.
     pub fn try_receive(&mut self) -> Option<Arc<Message>> {
-        if self.gate.is_closed() { None } else { self.mailbox.take() }
+        let message = if self.gate.is_closed() { None } else { self.mailbox.take() }?;
+        self.note_taken(&message);
+        Some(message)
+    }
+
+    fn note_taken(&mut self, message: &Arc<Message>) {
+        if message.kept_as.is_some() {
+            self.taken.push(Arc::clone(message));
+        }
+    }
+
+    /// The letters that were taken so far are dealt with.
+    pub(crate) async fn settle(&mut self) {
+        if self.taken.is_empty() {
+            return;
+        }
+        let keys = self.taken.iter().filter_map(|it| it.kept_as.as_deref());
+        let changes = keys.map(|key| Change::Remove { queue: INBOX, key: key.to_owned() });
+        if let Err(error) = self.store().commit(changes.collect()).await {
+            tracing::warn!(%error, "letters that were dealt with will come again");
+        }
+        self.taken.clear();
+    }
+
+    /// Has a message delivered, however long that takes: it is on disk once this is answered, is
+    /// sent again and again until the receiver has it on its disk too, and reaches it once. Where
+    /// it is addressed to a duty, whoever does it by then gets it. It may come after one that was
+    /// posted later. When the queue is full this is an error, and nothing is kept.
+    ///
+    /// What is returned is the id of the letter.
+    pub async fn post(&self, mut message: Message) -> Result<String, Failure> {
+        let id = uuid::Uuid::new_v4().to_string();
+        message.from = Some(self.me().clone());
+        message.set(LETTER, id.as_str());
+        let value = serde_json::to_vec(&message)?.into();
+        let change = Change::Push { queue: POST, key: id.clone(), value };
+        self.store().commit(vec![change]).await?;
+        Ok(id)
+    }
+
+    /// Hands a letter that is kept in the [`INBOX`] as `key` to the behaviours that want it.
+    pub fn hand_over(&self, mut message: Message, key: &str) -> Delivery {
+        message.kept_as = Some(key.into());
+        self.crew.door.deliver(message)
     }
 
     /// Like [`receive`](Self::receive), but gives up after `limit`.

@@ -156,6 +156,7 @@ impl Crew {
                 changes,
                 due_ms: None,
                 redrawn: false,
+                taken: Vec::new(),
             };
             let run = supervise(factory, spec.supervision, ctx, kill, board);
             crew.tasks.spawn(run.instrument(span));

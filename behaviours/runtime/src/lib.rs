@@ -44,6 +44,8 @@ mod memory;
 
 mod store;
 
+mod letter;
+
 mod clock;
 
 mod catalogue;
@@ -65,6 +67,7 @@ pub use handle::Handle;
 pub use kinds::{
     Cron, Cycle, Cyclic, Delay, Occasion, Once, OneShot, Pace, Period, Periodic, Timeout,
 };
+pub use letter::{INBOX, LETTER, POST};
 pub use machine::Machine;
 pub use mailbox::Full;
 pub use memory::Hub;

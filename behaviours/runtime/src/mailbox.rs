@@ -20,7 +20,7 @@ pub struct Full;
 
 /// A message that waits.
 #[derive(Debug)]
-struct Letter {
+struct Waiting {
     message: Arc<Message>,
     /// Whether it counts among those of its sender.
     is_counted: bool,
@@ -33,7 +33,7 @@ struct Shared {
     /// Messages in `queue` and in the behaviour's hand.
     waiting: AtomicUsize,
     dropped: AtomicU64,
-    queue: Mutex<VecDeque<Letter>>,
+    queue: Mutex<VecDeque<Waiting>>,
     /// How many of the messages that wait are by whom, as far as they come from outside.
     shares: Mutex<HashMap<AgentId, usize>>,
     arrived: Notify,
@@ -49,7 +49,7 @@ pub(crate) struct Slit(Arc<Shared>);
 pub(crate) struct Mailbox {
     shared: Arc<Shared>,
     /// What was taken out of the queue in one go and not looked at yet.
-    hand: VecDeque<Letter>,
+    hand: VecDeque<Waiting>,
 }
 
 pub(crate) fn mailbox(template: Template, capacity: usize) -> (Slit, Mailbox) {
@@ -67,7 +67,7 @@ pub(crate) fn mailbox(template: Template, capacity: usize) -> (Slit, Mailbox) {
 }
 
 impl Shared {
-    fn queue(&self) -> MutexGuard<'_, VecDeque<Letter>> {
+    fn queue(&self) -> MutexGuard<'_, VecDeque<Waiting>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -110,7 +110,7 @@ impl Slit {
             }
             *share += 1;
         }
-        let put = self.put_in(Letter { message, is_counted: true });
+        let put = self.put_in(Waiting { message, is_counted: true });
         if put.is_err() {
             self.0.give_back(&from);
         }
@@ -118,17 +118,17 @@ impl Slit {
     }
 
     pub(crate) fn put(&self, message: Arc<Message>) -> Result<(), Full> {
-        self.put_in(Letter { message, is_counted: false })
+        self.put_in(Waiting { message, is_counted: false })
     }
 
-    fn put_in(&self, letter: Letter) -> Result<(), Full> {
+    fn put_in(&self, message: Waiting) -> Result<(), Full> {
         if self.0.waiting.fetch_add(1, Ordering::AcqRel) >= self.0.capacity {
             self.0.waiting.fetch_sub(1, Ordering::AcqRel);
             return Err(Full);
         }
         let was_empty = {
             let mut queue = self.0.queue();
-            queue.push_back(letter);
+            queue.push_back(message);
             queue.len() == 1
         };
         if was_empty {
@@ -169,7 +169,7 @@ impl Mailbox {
         if self.hand.is_empty() {
             mem::swap(&mut self.hand, &mut *self.shared.queue());
         }
-        let Letter { message, is_counted } = self.hand.pop_front()?;
+        let Waiting { message, is_counted } = self.hand.pop_front()?;
         if is_counted && let Some(from) = &message.from {
             self.shared.give_back(&from.to_bare());
         }
@@ -177,6 +177,14 @@ impl Mailbox {
             self.shared.room.notify_waiters();
         }
         Some(message)
+    }
+
+    /// Puts back, before all others, what was taken out and not dealt with.
+    pub(crate) fn put_back(&mut self, messages: Vec<Arc<Message>>) {
+        for message in messages.into_iter().rev() {
+            self.shared.waiting.fetch_add(1, Ordering::AcqRel);
+            self.hand.push_front(Waiting { message, is_counted: false });
+        }
     }
 
     pub(crate) async fn next(&mut self) -> Arc<Message> {

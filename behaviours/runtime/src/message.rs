@@ -32,6 +32,9 @@ pub struct Message {
     slots: Vec<(Slot, Arc<str>)>,
     /// What is said.
     pub body: Arc<str>,
+    /// Under which key it is kept here until it is dealt with, if it is.
+    #[serde(skip)]
+    pub(crate) kept_as: Option<Arc<str>>,
 }
 
 impl Message {
@@ -48,6 +51,7 @@ impl Message {
             performative: Some(performative),
             slots: Vec::new(),
             body: body.into(),
+            kept_as: None,
         }
     }
 

@@ -82,6 +82,9 @@ pub(crate) async fn supervise<M: Machine>(
             Some(Ok(exit)) => exit,
         };
         ctx.due_ms = None;
+        if exit == Exit::Done {
+            ctx.settle().await;
+        }
         let Some(pause) = history.judge(&rule, &exit) else { break exit };
         warn!(?exit, "behaviour ended, starting it again");
         board.show(&ctx, |it| {
@@ -89,6 +92,9 @@ pub(crate) async fn supervise<M: Machine>(
             it.restarts += 1;
             it.last_error = error_of(&exit);
         });
+        // What it took and did not deal with is the first that it gets again.
+        let taken = std::mem::take(&mut ctx.taken);
+        ctx.mailbox.put_back(taken);
         match kill.run_until_cancelled(ctx.sleep(pause)).await {
             None => break Exit::Killed,
             Some(Err(crate::Interrupted)) => break Exit::Stopped,
