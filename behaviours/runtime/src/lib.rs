@@ -19,6 +19,7 @@ mod timestamp;
 mod pattern;
 mod template;
 
+mod protocol;
 
 mod mailbox;
 
@@ -56,6 +57,7 @@ pub use memory::Hub;
 pub use message::Message;
 pub use pattern::{BadPattern, Pattern, Spelling};
 pub use performative::{Performative, UnknownPerformative};
+pub use protocol::{Breach, Conversations, Dialogue, Protocol, Role, Stage, UnknownProtocol};
 pub use road::{Delivery, Door, Road, SendError, Sending};
 pub use slot::Slot;
 pub use state::{State, diagram, mermaid};
