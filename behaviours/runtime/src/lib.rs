@@ -63,4 +63,4 @@ pub use slot::Slot;
 pub use state::{State, diagram, mermaid};
 pub use store::{Change, Kept, MemoryStore, Store, StoreError, StoreFuture};
 pub use supervise::{Restart, Supervision};
-pub use template::{BadTemplate, Fault, Template};
+pub use template::{BadTemplate, Template, TemplateFault};

@@ -24,7 +24,8 @@ const LONGEST: usize = 256;
 /// 10,000 are followed. For another one the oldest that is over is forgotten, and when none is
 /// over the oldest. What is said in a conversation that was forgotten, or that was opened before
 /// the agent started, looks as if nobody had opened it. An agent that talks to itself is not
-/// followed, since it plays both roles.
+/// followed, since it plays both roles; nor is a message whose answer is to go to somebody else
+/// (`reply-to`).
 #[derive(Debug, Default)]
 pub struct Conversations {
     followed: HashMap<Key, Followed>,
@@ -136,6 +137,14 @@ impl Conversations {
         if talks_to_itself(message) {
             return None;
         }
+        if let Some(elsewhere) = answered_elsewhere(message) {
+            let id = id.filter(|it| it.len() <= LONGEST).map(Arc::from);
+            if let (Some(protocol), Some(id)) = (protocol, id) {
+                // The answer is no stray one.
+                self.is_news((elsewhere, protocol, Some(id)));
+            }
+            return None;
+        }
         let partner = partner.to_bare();
         let Some(id) = id else {
             let protocol = protocol?;
@@ -231,17 +240,25 @@ impl Conversations {
         breach: &Breach,
         now: SystemTime,
     ) -> Option<types::Violation> {
-        if !self.known.insert(fault.clone()) {
+        if !self.is_news(fault.clone()) {
             return None;
         }
-        self.known_order.push_back(fault.clone());
+        let (partner, protocol, id) = fault;
+        Some(self.keep(protocol, id.as_deref(), &partner, tell(way, breach), now))
+    }
+
+    /// Whether a fault was not known; now it is.
+    fn is_news(&mut self, fault: Fault) -> bool {
+        if !self.known.insert(fault.clone()) {
+            return false;
+        }
+        self.known_order.push_back(fault);
         if self.known_order.len() > KNOWN
             && let Some(oldest) = self.known_order.pop_front()
         {
             self.known.remove(&oldest);
         }
-        let (partner, protocol, id) = fault;
-        Some(self.keep(protocol, id.as_deref(), &partner, tell(way, breach), now))
+        true
     }
 
     fn keep(
@@ -274,6 +291,13 @@ fn tell(way: Way, breach: &Breach) -> String {
         Way::In => format!("heard {breach}"),
         Way::Out => format!("said {breach}"),
     }
+}
+
+/// To whose account the answer is to go, if it is not the sender's.
+fn answered_elsewhere(message: &Message) -> Option<AgentId> {
+    let elsewhere = AgentId::from(message.slot(&Slot::ReplyTo)?);
+    let to_sender = message.from.as_ref().is_some_and(|from| from.bare() == elsewhere.bare());
+    if to_sender { None } else { Some(elsewhere.to_bare()) }
 }
 
 fn talks_to_itself(message: &Message) -> bool {

@@ -114,6 +114,18 @@ fn an_answer_that_names_no_protocol_belongs_to_its_conversation() {
 }
 
 #[test]
+fn what_is_answered_elsewhere_is_not_followed() {
+    let mut talks = Conversations::default();
+    let asked = theirs(Request, "a@test", REQUEST, "c1").with(Slot::ReplyTo, "c@test/1");
+    assert_eq!(talks.heard(&asked, at(0)), None);
+    assert_eq!(talks.said(&ours(Agree, "c@test/1", REQUEST, "c1"), at(1)), None);
+    assert!(talks.is_empty());
+    let asked = theirs(Request, "a@test/1", REQUEST, "c2").with(Slot::ReplyTo, "a@test/2");
+    assert_eq!(talks.heard(&asked, at(2)), None);
+    assert_eq!(talks.len(), 1);
+}
+
+#[test]
 fn what_is_of_no_known_protocol_is_nobodys_business() {
     let mut talks = Conversations::default();
     assert_eq!(talks.heard(&theirs(Inform, "a@test", "fipa-auction", "c1"), at(0)), None);
