@@ -188,7 +188,8 @@ impl Config {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             behaviours: each_once(behaviours.iter().map(|(run, ..)| run)),
         };
-        let mut agent = Agent::new(AgentId::from(account.jid.as_str()), announcement, store);
+        let mut agent = Agent::new(AgentId::from(account.jid.as_str()), announcement, store)
+            .with_registrar(account.registrar.clone());
         let has_heartbeat = behaviours.iter().any(|(run, ..)| run == "heartbeat");
         let named = behaviours.into_iter().map(|(_, spec, add)| add(&mut agent, spec)).collect();
         role.furnish(&mut agent, &reports_to, &account.registrar, has_heartbeat);

@@ -7,7 +7,7 @@ use runtime::{
     Setting, states,
 };
 use tokio::time::Instant;
-use types::{BehaviourReport, Phase, Report};
+use types::{BehaviourReport, Diagram, Phase, Report};
 
 use crate::{forward::Forward, queue::OUTBOX};
 
@@ -151,6 +151,6 @@ fn places(ctx: &Context) -> Vec<Place> {
 }
 
 fn shown(handle: &Handle, draw: bool) -> BehaviourReport {
-    let diagram = draw.then(|| handle.diagram().clone());
+    let diagram = draw.then(|| Diagram::clone(&handle.diagram()));
     BehaviourReport { diagram, ..handle.report() }
 }

@@ -16,7 +16,7 @@ use tokio_xmpp::{
     xmlstream::Timeouts,
 };
 use tracing::{debug, info, warn};
-use types::{Content, Presence, Roll, RollCall, Show};
+use types::{Content, Roll, RollCall, Show};
 use xmpp_parsers::{
     iq::{Iq, IqHeader, IqPayload},
     ns, presence,
@@ -212,55 +212,19 @@ impl Link {
         }
         let refusal = queries::no_room(&stanza);
         let Some(message) = codec::read(stanza, self.door.me()) else { return };
-        if self.is_roll(&from, &message) || self.is_roll_call_of_stranger(&from, &message) {
+        if self.is_roll_call_of_stranger(&from, &message) {
             return;
         }
         match self.door.deliver(message) {
-            Delivery::Taken(_) => {}
-            Delivery::Unwanted => debug!(message.from = %from, "nobody wants this message"),
+            Delivery::Taken(_) | Delivery::Unwanted => {}
             Delivery::Full => self.errands.extend(refusal.map(Stanza::Message)),
-        }
-    }
-
-    /// Takes what the registrar tells of who is there.
-    fn is_roll(&self, from: &AgentId, message: &Message) -> bool {
-        let registrar = &self.account.registrar;
-        let by_registrar =
-            registrar.covers(&from.to_bare()) && from.bare() != self.account.jid.as_str();
-        let refused = message.performative == Some(Performative::Refuse)
-            && message.ontology() == Some(Roll::ONTOLOGY);
-        if by_registrar && refused {
-            warn!(
-                agent.jid = %self.account.jid,
-                "`{registrar}` does not know us: we find nobody by duty until we are among its \
-                 `contacts`",
-            );
-            return true;
-        }
-        if !by_registrar || message.performative != Some(Performative::Inform) {
-            return false;
-        }
-        match message.ontology() {
-            Some(Roll::ONTOLOGY) => {
-                if let Ok(roll) = message.read::<Roll>() {
-                    self.door.directory().note_all(roll.members);
-                }
-                true
-            }
-            Some(Presence::ONTOLOGY) => {
-                if let Ok(presence) = message.read::<Presence>() {
-                    self.door.presence(presence);
-                }
-                true
-            }
-            _ => false,
         }
     }
 
     /// Only contacts may ask the registrar who is there.
     fn is_roll_call_of_stranger(&mut self, from: &AgentId, message: &Message) -> bool {
         let strange = message.ontology() == Some(Roll::ONTOLOGY) && !self.contacts.allows(from);
-        if strange {
+        if strange && message.performative == Some(Performative::Subscribe) {
             warn!(message.from = %from, "a stranger asked who is there and was refused");
             let refusal = message.reply(Performative::Refuse, "you are none of my contacts");
             let refusal = refusal.and_then(|it| codec::write(&it).ok());

@@ -1,21 +1,12 @@
 //! One agent: a road and the behaviours that share it.
 
-use std::{
-    fmt,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
-use tokio::sync::watch;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::{Instrument, info_span};
-use types::{Announcement, BehaviourReport};
+use types::{Announcement, BehaviourReport, Diagram};
 
 use crate::{
-    AgentId, Behaviour, Clock, Context, Directory, Door, Handle, Road, Store, Supervision,
-    Template, diagram,
-    mailbox::{Mailbox, mailbox},
-    run::{Board, supervise},
+    AgentId, Behaviour, Clock, Directory, Door, Handle, Machine, Road, Store, Supervision,
+    Template, TooMany, crew::Crew,
 };
 
 /// How long behaviours may take to stop before they are killed.
@@ -45,172 +36,133 @@ impl Default for Spec {
     }
 }
 
-type Launch = Box<dyn FnOnce(Ground, &TaskTracker) + Send>;
-
-/// What all behaviours of a running agent share.
-#[derive(Clone)]
-struct Ground {
-    road: Arc<dyn Road>,
-    siblings: Arc<OnceLock<Arc<[Handle]>>>,
-}
-
 /// An agent that has not started yet.
 pub struct Agent {
-    door: Door,
-    store: Arc<dyn Store>,
-    clock: Clock,
-    changes: Arc<watch::Sender<u64>>,
-    stop: CancellationToken,
-    behaviours: Vec<Handle>,
-    launches: Vec<Launch>,
+    crew: Arc<Crew>,
 }
 
 impl fmt::Debug for Agent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Agent").field("me", self.door.me()).finish_non_exhaustive()
+        f.debug_struct("Agent").field("me", self.crew.door.me()).finish_non_exhaustive()
     }
 }
 
 /// A hold on a running agent.
 #[derive(Clone, Debug)]
 pub struct AgentHandle {
-    door: Door,
+    crew: Arc<Crew>,
     road: Arc<dyn Road>,
-    behaviours: Arc<[Handle]>,
-    stop: CancellationToken,
-    tasks: TaskTracker,
 }
 
 impl Agent {
-    /// An agent without behaviours.
+    /// An agent without behaviours, which believes nobody to be the registrar.
     pub fn new(me: AgentId, announcement: Announcement, store: Arc<dyn Store>) -> Self {
-        Self {
-            door: Door::new(me, announcement),
-            store,
-            clock: Clock::system(),
-            changes: Arc::new(watch::Sender::new(0)),
-            stop: CancellationToken::new(),
-            behaviours: Vec::new(),
-            launches: Vec::new(),
-        }
+        Self::on(Door::new(me, announcement, None), store, Clock::system())
     }
 
-    /// The same agent with another clock.
+    /// The same agent with another clock. Behaviours are added afterwards.
     #[must_use]
-    pub fn with_clock(mut self, clock: Clock) -> Self {
-        self.clock = clock;
-        self
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self::on(self.crew.door.clone(), Arc::clone(&self.crew.store), clock)
+    }
+
+    /// The same agent, which takes what `registrar` says of who is there for true. Behaviours are
+    /// added afterwards.
+    #[must_use]
+    pub fn with_registrar(self, registrar: AgentId) -> Self {
+        let door = &self.crew.door;
+        let door = Door::new(door.me().clone(), door.announcement().clone(), Some(registrar));
+        Self::on(door, Arc::clone(&self.crew.store), self.crew.clock)
+    }
+
+    fn on(door: Door, store: Arc<dyn Store>, clock: Clock) -> Self {
+        Self { crew: Arc::new(Crew::new(door, store, clock)) }
     }
 
     /// Where a road brings in what is for this agent.
     pub fn door(&self) -> &Door {
-        &self.door
+        &self.crew.door
     }
 
     /// Adds a behaviour; `factory` makes it, and makes it again after a failure.
+    ///
+    /// # Panics
+    ///
+    /// When it has 100,000 already: a file has fewer.
+    #[expect(clippy::expect_used, reason = "whoever adds that many has a mistake in the program")]
     pub fn add<B: Behaviour>(
         &mut self,
         spec: Spec,
         factory: impl FnMut() -> B + Send + 'static,
     ) -> Handle {
-        let name = self.free_name(if spec.name.is_empty() { B::NAME } else { &spec.name });
-        let (slit, inbox) = mailbox(spec.template, spec.mailbox);
-        self.door.add(slit.clone());
-        let board = Board::new::<B>(&name, self.clock, Arc::clone(&self.changes));
-        let handle = Handle {
-            diagram: diagram::<B::State>(),
-            report: board.report.subscribe(),
-            slit,
-            stop: self.stop.child_token(),
-            kill: CancellationToken::new(),
-        };
-        self.behaviours.push(handle.clone());
-        let context = self.context(inbox, handle.stop.clone());
-        let kill = handle.kill.clone();
-        let span = info_span!("behaviour", agent.jid = %self.door.me(), behaviour.name = name);
-        self.launches.push(Box::new(move |ground, tasks| {
-            let run = supervise(factory, spec.supervision, context(ground), kill, board);
-            tasks.spawn(run.instrument(span));
-        }));
-        handle
+        self.crew.add(spec, &self.crew.stop, factory).expect("an agent has a bound")
+    }
+
+    /// Adds a machine that is called `run` where behaviours are listed, and looks like `diagram`
+    /// before it runs.
+    pub fn add_machine<M: Machine>(
+        &mut self,
+        spec: Spec,
+        run: &str,
+        diagram: Diagram,
+        factory: impl FnMut() -> M + Send + 'static,
+    ) -> Result<Handle, TooMany> {
+        self.crew.add_machine(spec, run, diagram, &self.crew.stop, factory)
     }
 
     /// Lets the behaviours run over `road`.
     pub fn start(self, road: Arc<dyn Road>) -> AgentHandle {
-        let Self { door, stop, behaviours, launches, .. } = self;
-        let behaviours: Arc<[Handle]> = behaviours.into();
-        let siblings = Arc::new(OnceLock::from(Arc::clone(&behaviours)));
-        let ground = Ground { road: Arc::clone(&road), siblings };
-        let tasks = TaskTracker::new();
-        for launch in launches {
-            launch(ground.clone(), &tasks);
-        }
-        tasks.close();
-        AgentHandle { door, road, behaviours, stop, tasks }
-    }
-
-    fn context(
-        &self,
-        mailbox: Mailbox,
-        stop: CancellationToken,
-    ) -> impl FnOnce(Ground) -> Context + Send + 'static {
-        let (door, store, clock) = (self.door.clone(), Arc::clone(&self.store), self.clock);
-        let (changes, online) = (self.changes.subscribe(), self.door.watch_online());
-        move |Ground { road, siblings }| Context {
-            door,
-            road,
-            store,
-            clock,
-            mailbox,
-            stop,
-            siblings,
-            changes,
-            online,
-        }
-    }
-
-    fn free_name(&self, wanted: &str) -> String {
-        let taken = |name: &str| self.behaviours.iter().any(|it| it.report().name == name);
-        let numbered = (2..).map(|number: u32| format!("{wanted}:{number}"));
-        std::iter::once(wanted.to_owned())
-            .chain(numbered)
-            .find(|name| !taken(name))
-            .unwrap_or_default()
+        self.crew.start(Arc::clone(&road));
+        AgentHandle { crew: self.crew, road }
     }
 }
 
 impl AgentHandle {
     /// Its address.
     pub fn me(&self) -> &AgentId {
-        self.door.me()
+        self.crew.door.me()
+    }
+
+    /// Its door.
+    pub fn door(&self) -> &Door {
+        &self.crew.door
     }
 
     /// Where every behaviour is now.
     pub fn reports(&self) -> Vec<BehaviourReport> {
-        self.behaviours.iter().map(Handle::report).collect()
+        self.behaviours().iter().map(Handle::report).collect()
     }
 
     /// Its behaviours, in the order in which they were added.
-    pub fn behaviours(&self) -> &[Handle] {
-        &self.behaviours
+    pub fn behaviours(&self) -> Arc<[Handle]> {
+        self.crew.handles()
+    }
+
+    /// Adds a behaviour while it runs.
+    pub fn add<B: Behaviour>(
+        &self,
+        spec: Spec,
+        factory: impl FnMut() -> B + Send + 'static,
+    ) -> Result<Handle, TooMany> {
+        self.crew.add(spec, &self.crew.stop, factory)
     }
 
     /// Who else is there, as far as it knows.
     pub fn directory(&self) -> &Directory {
-        self.door.directory()
+        self.crew.door.directory()
     }
 
     /// Waits until every behaviour is over.
     pub async fn finished(&self) {
-        self.tasks.wait().await;
+        self.crew.tasks.wait().await;
     }
 
     /// Stops every behaviour, kills those that take longer than 5 seconds, then takes leave.
     pub async fn shutdown(&self) {
-        self.stop.cancel();
-        if tokio::time::timeout(GRACE, self.tasks.wait()).await.is_err() {
-            self.behaviours.iter().for_each(Handle::kill);
-            self.tasks.wait().await;
+        self.crew.stop.cancel();
+        if tokio::time::timeout(GRACE, self.crew.tasks.wait()).await.is_err() {
+            self.behaviours().iter().for_each(Handle::kill);
+            self.crew.tasks.wait().await;
         }
         self.road.close().await;
     }

@@ -12,6 +12,12 @@ pub trait Behaviour: Send + 'static {
     /// Its name in configuration files and on the dashboard.
     const NAME: &'static str;
 
+    /// Where a run starts: in the first state, unless it knows better from what it kept
+    /// ([`Context::recall`]).
+    fn begin(&mut self, _: &Context) -> Result<Self::State, Failure> {
+        Ok(Self::State::START)
+    }
+
     /// Does the work of `state` and says which state is next.
     ///
     /// The future may be dropped at any `.await` when the behaviour is killed, so keep what must

@@ -1,81 +1,115 @@
 //! What a behaviour may do while it runs.
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
+use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use types::{Announcement, BehaviourReport};
 
 use crate::{
-    Address, AgentId, Clock, Delivery, Directory, Door, Handle, Interrupted, Message, Road,
-    SendError, Sending, Store, mailbox::Mailbox,
+    Address, AgentId, Behaviour, Change, Clock, Delivery, Desk, Directory, Errand, Failure, Handle,
+    Interrupted, Message, Mood, SendError, Sending, Spec, Store, TooMany, crew::Crew, handle::Gate,
+    machine::Machine, mailbox::Mailbox,
 };
 
 /// A behaviour's view of its agent.
 #[derive(Debug)]
 pub struct Context {
-    pub(crate) door: Door,
-    pub(crate) road: Arc<dyn Road>,
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) clock: Clock,
+    pub(crate) crew: Arc<Crew>,
+    pub(crate) name: Cow<'static, str>,
     pub(crate) mailbox: Mailbox,
     pub(crate) stop: CancellationToken,
-    pub(crate) siblings: Arc<OnceLock<Arc<[Handle]>>>,
+    pub(crate) gate: Gate,
     pub(crate) changes: watch::Receiver<u64>,
-    pub(crate) online: watch::Receiver<bool>,
+    pub(crate) due_ms: Option<i64>,
+    pub(crate) redrawn: bool,
 }
 
 impl Context {
     /// The agent this runs on.
     pub fn me(&self) -> &AgentId {
-        self.door.me()
+        self.crew.door.me()
+    }
+
+    /// The name of this behaviour in its agent.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// What the agent says of itself.
     pub fn announcement(&self) -> &Announcement {
-        self.door.announcement()
+        self.crew.door.announcement()
     }
 
     /// How many messages no behaviour wanted.
     pub fn unwanted(&self) -> u64 {
-        self.door.unwanted()
+        self.crew.door.unwanted()
     }
 
     /// Who else is there.
     pub fn directory(&self) -> &Directory {
-        self.door.directory()
+        self.crew.door.directory()
+    }
+
+    /// Where people call commands.
+    pub fn desk(&self) -> &Desk {
+        self.crew.door.desk()
     }
 
     /// What must survive a restart.
     pub fn store(&self) -> &Arc<dyn Store> {
-        &self.store
+        &self.crew.store
     }
 
     /// The time of day.
     pub fn clock(&self) -> Clock {
-        self.clock
+        self.crew.clock
     }
 
     /// Whether others can be reached; wakes when that changes.
     pub fn online(&self) -> watch::Receiver<bool> {
-        self.online.clone()
+        self.crew.door.watch_online()
     }
 
-    /// Waits for the next message that the behaviour wants.
+    /// How the agent is seen by others; wakes when that changes.
+    pub fn mood(&self) -> watch::Receiver<Mood> {
+        self.crew.door.mood()
+    }
+
+    /// Changes how the agent is seen by others.
+    pub fn set_mood(&self, change: impl FnOnce(&mut Mood)) {
+        self.crew.door.set_mood(change);
+    }
+
+    /// Who asks to see this agent's presence and waits for a person's yes or no.
+    pub fn requests(&self) -> Vec<AgentId> {
+        self.crew.door.requests()
+    }
+
+    /// Wakes when somebody new asks to see this agent's presence.
+    pub fn watch_requests(&self) -> watch::Receiver<u64> {
+        self.crew.door.watch_requests()
+    }
+
+    /// Has the road do something else than carrying a message.
+    pub async fn run(&self, errand: Errand) -> Result<(), SendError> {
+        done(self.crew.door.run(errand)).await
+    }
+
+    /// Waits for the next message that the behaviour wants. While it is paused it takes none.
     pub async fn receive(&mut self) -> Result<Arc<Message>, Interrupted> {
-        if let Some(message) = self.mailbox.take() {
-            return Ok(message);
-        }
-        let Self { mailbox, stop, .. } = self;
-        stop.run_until_cancelled(mailbox.next()).await.ok_or(Interrupted)
+        let Self { mailbox, stop, gate, .. } = self;
+        let next = async {
+            gate.passed().await;
+            mailbox.next().await
+        };
+        stop.run_until_cancelled(next).await.ok_or(Interrupted)
     }
 
     /// The next message if there is one already.
     pub fn try_receive(&mut self) -> Option<Arc<Message>> {
-        self.mailbox.take()
+        if self.gate.is_closed() { None } else { self.mailbox.take() }
     }
 
     /// Like [`receive`](Self::receive), but gives up after `limit`.
@@ -89,39 +123,114 @@ impl Context {
         }
     }
 
+    /// Who an address means now: a duty is turned into whoever does it.
+    pub fn resolve(&self, address: &Address) -> Result<AgentId, SendError> {
+        match address {
+            Address::Agent(agent) => Ok(agent.clone()),
+            Address::Duty(duty) => {
+                let agent = self.directory().pick(duty, self.me());
+                agent.ok_or_else(|| SendError::NobodyFor(duty.clone()))
+            }
+        }
+    }
+
     /// Sends a message; waits while the road is busy. A duty is turned into whoever does it; what an
     /// agent says to itself takes no road.
     pub async fn send(&self, mut message: Message) -> Result<(), SendError> {
         message.from = Some(self.me().clone());
-        if let Address::Duty(duty) = &message.to {
-            let Some(agent) = self.directory().pick(duty, self.me()) else {
-                return Err(SendError::NobodyFor(duty.clone()));
-            };
-            message.to = agent.into();
-        }
-        if let Address::Agent(to) = &message.to
-            && to.bare() == self.me().bare()
-        {
-            let to = to.clone();
-            return match self.door.deliver(message) {
+        let to = self.resolve(&message.to)?;
+        message.to = to.clone().into();
+        if to.bare() == self.me().bare() {
+            return match self.crew.door.deliver(message) {
                 Delivery::Full => Err(SendError::Full(to)),
                 Delivery::Taken(_) | Delivery::Unwanted => Ok(()),
             };
         }
-        match self.road.send(message) {
-            Sending::Done(result) => result,
-            Sending::Later(result) => result.await,
+        match self.crew.road.get() {
+            Some(road) => done(road.send(message)).await,
+            None => Err(SendError::Closed),
         }
+    }
+
+    /// Adds a behaviour to the running agent; `factory` makes it, and makes it again after a
+    /// failure. It is stopped when the agent is, but not when the one that added it is.
+    pub fn spawn<B: Behaviour>(
+        &self,
+        spec: Spec,
+        factory: impl FnMut() -> B + Send + 'static,
+    ) -> Result<Handle, TooMany> {
+        self.crew.add(spec, &self.crew.stop, factory)
+    }
+
+    /// Adds a behaviour that is stopped when this one is.
+    pub fn spawn_part<B: Behaviour>(
+        &self,
+        spec: Spec,
+        factory: impl FnMut() -> B + Send + 'static,
+    ) -> Result<Handle, TooMany> {
+        self.crew.add(spec, &self.stop, factory)
+    }
+
+    /// Adds a machine that is stopped when this behaviour is; `run` is what it is called where
+    /// behaviours are listed, `sample` is one like those that `factory` makes.
+    pub fn spawn_machine<M: Machine>(
+        &self,
+        spec: Spec,
+        run: &str,
+        sample: &M,
+        factory: impl FnMut() -> M + Send + 'static,
+    ) -> Result<Handle, TooMany> {
+        self.crew.add_machine(spec, run, sample.diagram(), &self.stop, factory)
+    }
+
+    /// Keeps what this behaviour must know after a restart of the program; it lasts once this is
+    /// answered. The one before is forgotten.
+    pub async fn remember<T: Serialize>(&self, value: &T) -> Result<(), Failure> {
+        let value = serde_json::to_vec(value)?.into();
+        self.store().commit(vec![Change::Put { key: self.note(), value }]).await?;
+        Ok(())
+    }
+
+    /// What this behaviour kept last, before or after a restart. What cannot be read any more is
+    /// told in the log and counts as nothing.
+    pub fn recall<T: DeserializeOwned>(&self) -> Result<Option<T>, Failure> {
+        let Some(note) = self.store().note(&self.note())? else { return Ok(None) };
+        match serde_json::from_slice(&note) {
+            Ok(value) => Ok(Some(value)),
+            Err(error) => {
+                tracing::warn!(%error, "what was kept before cannot be read; it starts anew");
+                Ok(None)
+            }
+        }
+    }
+
+    fn note(&self) -> String {
+        format!("behaviour {}", self.name)
+    }
+
+    /// Says by when this behaviour is to have made its next result, in milliseconds since
+    /// 1970 UTC: one that is overdue is shown.
+    pub fn due_by(&mut self, due_ms: Option<i64>) {
+        self.due_ms = due_ms;
+    }
+
+    /// Says that the machine's states and moves are others from this step on.
+    pub fn redraw(&mut self) {
+        self.redrawn = true;
+    }
+
+    pub(crate) fn is_redrawn(&mut self) -> bool {
+        std::mem::take(&mut self.redrawn)
     }
 
     /// Where every behaviour of this agent is now.
     pub fn siblings(&self) -> Vec<BehaviourReport> {
-        self.siblings.get().map(|it| it.iter().map(Handle::report).collect()).unwrap_or_default()
+        self.handles().iter().map(Handle::report).collect()
     }
 
     /// The handles of every behaviour of this agent.
     pub fn handles(&self) -> Arc<[Handle]> {
-        self.siblings.get().map_or_else(|| Arc::from([]), Arc::clone)
+        self.crew.handles()
     }
 
     /// Waits until some behaviour of this agent moved since the last call.
@@ -146,5 +255,12 @@ impl Context {
     /// Whether the agent is shutting down.
     pub fn is_stopping(&self) -> bool {
         self.stop.is_cancelled()
+    }
+}
+
+async fn done(sending: Sending) -> Result<(), SendError> {
+    match sending {
+        Sending::Done(result) => result,
+        Sending::Later(result) => result.await,
     }
 }

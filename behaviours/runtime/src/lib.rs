@@ -9,6 +9,9 @@ mod behaviour;
 mod state;
 
 mod kinds;
+mod timetable;
+
+mod compose;
 
 mod address;
 mod message;
@@ -26,12 +29,18 @@ mod mailbox;
 mod context;
 
 mod agent;
+mod crew;
 mod handle;
+mod machine;
 mod run;
 mod supervise;
 
 mod directory;
+mod door;
 mod road;
+
+mod desk;
+mod mood;
 
 mod memory;
 
@@ -47,20 +56,29 @@ pub use agent::{Agent, AgentHandle, Spec};
 pub use behaviour::{Behaviour, Chain, Failure, Interrupted, Task};
 pub use catalogue::{Catalogue, Entry};
 pub use clock::Clock;
+pub use compose::{Parallel, Part, Sequence, Together, Until};
 pub use context::Context;
+pub use crew::TooMany;
+pub use desk::{Call, Command, Desk, FormField, Page};
 pub use directory::Directory;
+pub use door::{Delivery, Door};
 pub use fields::{Fields, Problem, Setting};
 pub use handle::Handle;
-pub use kinds::{Cycle, Cyclic, Delay, Once, OneShot, Period, Periodic, Timeout};
+pub use kinds::{
+    Cron, Cycle, Cyclic, Delay, Occasion, Once, OneShot, Pace, Period, Periodic, Timeout,
+};
+pub use machine::Machine;
 pub use mailbox::Full;
 pub use memory::Hub;
 pub use message::Message;
+pub use mood::Mood;
 pub use pattern::{BadPattern, Pattern, Spelling};
 pub use performative::{Performative, UnknownPerformative};
 pub use protocol::{Breach, Conversations, Dialogue, Protocol, Role, Stage, UnknownProtocol};
-pub use road::{Delivery, Door, Road, SendError, Sending};
+pub use road::{Errand, PUBLISHED, Road, SendError, Sending};
 pub use slot::Slot;
-pub use state::{State, diagram, mermaid};
+pub use state::{State, diagram, dot, mermaid};
 pub use store::{Change, Kept, MemoryStore, Store, StoreError, StoreFuture};
 pub use supervise::{Restart, Supervision};
 pub use template::{BadTemplate, Template, TemplateFault};
+pub use timetable::{Timetable, TimetableError};

@@ -1,6 +1,6 @@
 //! Runs one behaviour: steps it, shows it, stops it, starts it again.
 
-use std::{any::Any, panic::AssertUnwindSafe, sync::Arc};
+use std::{any::Any, borrow::Cow, panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt;
 use tokio::sync::watch;
@@ -9,29 +9,31 @@ use tracing::{debug, info, warn};
 use types::{BehaviourReport, Depth, Exit, Phase};
 
 use crate::{
-    Behaviour, Clock, Context, Failure, State, Supervision, behaviour::Chain, supervise::History,
+    Clock, Context, Failure, Supervision, behaviour::Chain, handle::Drawing, machine::Machine,
+    supervise::History,
 };
 
 /// Where a run shows where it is.
 #[derive(Clone, Debug)]
 pub(crate) struct Board {
     pub(crate) report: Arc<watch::Sender<BehaviourReport>>,
-    /// Moves with every change of any behaviour of the agent.
-    pub(crate) changes: Arc<watch::Sender<u64>>,
-    pub(crate) clock: Clock,
+    clock: Clock,
+    drawing: Drawing,
 }
 
 impl Board {
-    pub(crate) fn new<B: Behaviour>(
-        name: &str,
+    pub(crate) fn new(
+        name: String,
+        run: Cow<'static, str>,
+        start: Cow<'static, str>,
         clock: Clock,
-        changes: Arc<watch::Sender<u64>>,
+        drawing: Drawing,
     ) -> Self {
         let report = BehaviourReport {
-            name: name.to_owned().into(),
-            run: B::NAME.into(),
+            name: name.into(),
+            run,
             phase: Phase::Running,
-            state: B::State::START.name().into(),
+            state: start,
             since_ms: clock.now_ms(),
             steps: 0,
             restarts: 0,
@@ -40,30 +42,32 @@ impl Board {
             due_ms: None,
             diagram: None,
         };
-        Self { report: Arc::new(watch::Sender::new(report)), changes, clock }
+        Self { report: Arc::new(watch::Sender::new(report)), clock, drawing }
     }
 
-    fn show(&self, change: impl FnOnce(&mut BehaviourReport)) {
+    fn show(&self, ctx: &Context, change: impl FnOnce(&mut BehaviourReport)) {
         self.report.send_modify(change);
-        self.changes.send_modify(|it| *it += 1);
+        ctx.crew.changed();
     }
 
-    fn enter<S: State>(&self, state: S, steps: u64) {
+    fn enter(&self, ctx: &Context, state: Cow<'static, str>, steps: u64) {
         let now = self.clock.now_ms();
-        self.show(|it| {
+        let due_ms = ctx.due_ms;
+        self.show(ctx, |it| {
             it.phase = Phase::Running;
-            if it.state != state.name() {
+            if it.state != state {
                 it.since_ms = now;
-                it.state = state.name().into();
+                it.state = state;
             }
             it.steps += steps;
+            it.due_ms = due_ms;
         });
     }
 }
 
-/// Runs a behaviour until it is over for good.
-pub(crate) async fn supervise<B: Behaviour>(
-    mut factory: impl FnMut() -> B,
+/// Runs a machine until it is over for good.
+pub(crate) async fn supervise<M: Machine>(
+    mut factory: impl FnMut() -> M,
     rule: Supervision,
     mut ctx: Context,
     kill: CancellationToken,
@@ -77,9 +81,10 @@ pub(crate) async fn supervise<B: Behaviour>(
             Some(Err(panic)) => Exit::Panicked(words(panic.as_ref())),
             Some(Ok(exit)) => exit,
         };
+        ctx.due_ms = None;
         let Some(pause) = history.judge(&rule, &exit) else { break exit };
         warn!(?exit, "behaviour ended, starting it again");
-        board.show(|it| {
+        board.show(&ctx, |it| {
             it.phase = Phase::Restarting;
             it.restarts += 1;
             it.last_error = error_of(&exit);
@@ -94,42 +99,56 @@ pub(crate) async fn supervise<B: Behaviour>(
         Exit::Failed(_) | Exit::Panicked(_) => warn!(?exit, "behaviour ended"),
         Exit::Done | Exit::Stopped | Exit::Killed => info!(?exit, "behaviour ended"),
     }
-    board.show(|it| {
+    // What comes for it from now on is for nobody.
+    ctx.crew.door.remove(&ctx.mailbox.slit());
+    board.show(&ctx, |it| {
         it.last_error = error_of(&exit).or_else(|| it.last_error.take());
         it.phase = Phase::Ended(exit);
+        it.due_ms = None;
     });
 }
 
-/// Steps a behaviour from its first state to a final one.
-async fn drive<B: Behaviour>(
-    factory: &mut impl FnMut() -> B,
+/// Steps a machine from its first state to a final one.
+async fn drive<M: Machine>(
+    factory: &mut impl FnMut() -> M,
     ctx: &mut Context,
     board: &Board,
 ) -> Exit {
-    let mut behaviour = factory();
-    let mut state = B::State::START;
-    board.enter(state, 0);
-    while !state.is_final() {
-        if ctx.is_stopping() {
+    let mut machine = factory();
+    let mut place = match machine.begin(ctx) {
+        Ok(place) => place,
+        Err(failure) => return end_of(failure),
+    };
+    board.drawing.renew(|| machine.diagram());
+    board.enter(ctx, machine.label(place), 0);
+    while !machine.is_final(place) {
+        if ctx.until_stopped(ctx.gate.passed()).await.is_err() || ctx.is_stopping() {
             return Exit::Stopped;
         }
-        let next = match behaviour.step(state, ctx).await {
+        let next = match machine.step(place, ctx).await {
             Ok(next) => next,
-            Err(Failure::Interrupted) => return Exit::Stopped,
-            Err(Failure::Error(error)) => {
-                return Exit::Failed(Chain(error.as_ref()).to_string());
-            }
+            Err(failure) => return end_of(failure),
         };
-        if !state.moves().contains(&next) {
-            return Exit::Failed(format!("no move from `{}` to `{}`", state.name(), next.name()));
+        if ctx.is_redrawn() {
+            board.drawing.renew(|| machine.diagram());
+        } else if !machine.allows(place, next) {
+            let (from, to) = (machine.label(place), machine.label(next));
+            return Exit::Failed(format!("no move from `{from}` to `{to}`"));
         }
-        debug!(from = state.name(), to = next.name(), "moved");
-        state = next;
-        board.enter(state, 1);
+        debug!(from = ?place, to = ?next, "moved");
+        place = next;
+        board.enter(ctx, machine.label(place), 1);
         // A behaviour that never waits must not starve the others, nor its own `kill`.
         tokio::task::consume_budget().await;
     }
     Exit::Done
+}
+
+fn end_of(failure: Failure) -> Exit {
+    match failure {
+        Failure::Interrupted => Exit::Stopped,
+        Failure::Error(error) => Exit::Failed(Chain(error.as_ref()).to_string()),
+    }
 }
 
 fn error_of(exit: &Exit) -> Option<String> {

@@ -6,7 +6,7 @@
 use std::{fs, io, net::SocketAddr, path::Path, time::Duration};
 
 use agents::{
-    Config, DiskStore, LinkState, Running,
+    Config, DiskStore, Hub, LinkState, Running,
     prosody::{self, Prepared, Prosody, ProsodyError},
 };
 use api::{Anonymous, Api};
@@ -82,8 +82,10 @@ impl Platform {
         let (api, settings) = listen(settings, arguments).await?;
         tracing::info!(xmpp.address = %prosody.address(), "the XMPP server runs");
         let disk = DiskStore::open(&house.file("state")).await.map_err(Failure::work)?;
-        let start =
-            |config: Config| Running::start_on(config.over(&prosody), &disk).map_err(Failure::work);
+        let hub = Hub::default();
+        let start = |config: Config| {
+            Running::start_beside(config.over(&prosody), &disk, &hub).map_err(Failure::work)
+        };
         let own = house::write_platform(house, &settings, &found)?;
         if arguments.demo {
             // Only now is it known where the API listens.

@@ -62,6 +62,7 @@ pub(crate) fn agent(name: &str, role: &str, duties: &[&str]) -> Agent {
     let duties = duties.iter().map(|it| (*it).to_owned()).collect();
     let announcement = Announcement { role: role.to_owned(), duties, ..Announcement::default() };
     Agent::new(jid(name), announcement, Arc::new(MemoryStore::default()))
+        .with_registrar(jid("registry"))
 }
 
 pub(crate) fn start(agent: Agent, account: Account) -> (AgentHandle, XmppRoad) {

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod agents;
+mod compose;
 mod life;
 mod stores;
 mod support;
