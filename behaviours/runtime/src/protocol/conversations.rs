@@ -25,7 +25,8 @@ const LONGEST: usize = 256;
 /// over the oldest. What is said in a conversation that was forgotten, or that was opened before
 /// the agent started, looks as if nobody had opened it. An agent that talks to itself is not
 /// followed, since it plays both roles; nor is a message whose answer is to go to somebody else
-/// (`reply-to`).
+/// (`reply-to`). A message that names no protocol moves its conversation on where it fits in, and
+/// is nobody's fault where it does not.
 #[derive(Debug, Default)]
 pub struct Conversations {
     followed: HashMap<Key, Followed>,
@@ -221,6 +222,9 @@ impl Conversations {
             due.and_then(|until| self.deadlines.insert((until, number), key.clone()));
         }
         let breach = observed.err()?;
+        if named.is_none() && !matches!(breach, Breach::Late { .. }) {
+            return None;
+        }
         Some(self.keep(opened, Some(&key.0), &key.1, tell(way, &breach), now))
     }
 

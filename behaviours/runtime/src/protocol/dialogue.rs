@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use super::{Breach, Protocol, Role, Stage};
 use crate::{Message, Performative, Slot};
 
-/// How long a `reply-with` may be that is remembered, in bytes.
+/// How long a `reply-with` or a message's id may be that is remembered, in bytes.
 const LONGEST: usize = 256;
 /// How much of an unknown act is told, in characters.
 const TOLD: usize = 40;
@@ -19,6 +19,8 @@ pub struct Dialogue {
     last: Option<Performative>,
     due: Option<Due>,
     cancel: Cancel,
+    /// The id of the last message of the initiator and of the participant.
+    ids: [Option<Box<str>>; 2],
 }
 
 /// What is awaited, from whom, and until when.
@@ -46,7 +48,15 @@ enum Cancel {
 impl Dialogue {
     /// A conversation in which nothing was said yet, with our own role in it.
     pub fn open(protocol: Protocol, role: Role) -> Self {
-        Self { protocol, role, stage: Stage::Start, last: None, due: None, cancel: Cancel::Not }
+        Self {
+            protocol,
+            role,
+            stage: Stage::Start,
+            last: None,
+            due: None,
+            cancel: Cancel::Not,
+            ids: [None, None],
+        }
     }
 
     /// Its protocol.
@@ -82,6 +92,9 @@ impl Dialogue {
     /// A `cancel` may cross what the participant says. Where it carries a `reply-with`, an
     /// `inform` or a `failure` that does not reply to that was said before it was heard; where
     /// it does not, no `inform` or `failure` after a `cancel` is told as wrong.
+    ///
+    /// The last message of either side may come again, with the same id: that is the road's doing
+    /// and says nothing.
     pub fn observe(
         &mut self,
         message: &Message,
@@ -92,12 +105,20 @@ impl Dialogue {
             let told = |act: &str| Breach::UnknownAct(act.chars().take(TOLD).collect());
             return Err(message.act().map_or(Breach::NoAct, told));
         };
+        let [initiators, participants] = &self.ids;
+        let said = if speaker == Role::Initiator { initiators } else { participants };
+        if said.is_some() && said.as_deref() == message.id.as_deref() {
+            return Ok(());
+        }
         let stage = self.after(message, act, speaker).ok_or_else(|| self.breach(act, speaker))?;
         let late = self.due.is_some_and(|it| it.from == speaker && now > it.until);
         if act == Performative::Cancel {
             let mark = message.slot(&Slot::ReplyWith).filter(|it| it.len() <= LONGEST);
             self.cancel = mark.map_or(Cancel::Said, |it| Cancel::Marked(it.into()));
         }
+        let id = message.id.as_deref().filter(|it| it.len() <= LONGEST).map(Into::into);
+        let [initiators, participants] = &mut self.ids;
+        *(if speaker == Role::Initiator { initiators } else { participants }) = id;
         self.stage = stage;
         self.last = Some(act);
         let answered = self.due.is_none_or(|it| it.from == speaker);

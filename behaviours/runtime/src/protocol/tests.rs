@@ -453,6 +453,20 @@ fn either_side_may_ask_for_an_answer_in_time_and_the_end_needs_none() {
 }
 
 #[test]
+fn a_message_that_comes_again_says_nothing() {
+    let mut request = act(Request);
+    request.id = Some("m1".into());
+    let mut dialogue = Dialogue::open(Protocol::Request, Participant);
+    dialogue.observe(&request, Initiator, at(0)).unwrap();
+    dialogue.observe(&request, Initiator, at(1)).unwrap();
+    dialogue.observe(&act(Agree), Participant, at(2)).unwrap();
+    dialogue.observe(&request, Initiator, at(3)).unwrap();
+    assert_eq!(dialogue.state(), Stage::Agreed);
+    request.id = Some("m2".into());
+    dialogue.observe(&request, Initiator, at(4)).unwrap_err();
+}
+
+#[test]
 fn a_cancel_does_away_with_what_was_due() {
     let mut dialogue = Dialogue::open(Protocol::Request, Initiator);
     dialogue.observe(&act(Request).with_reply_by(at(10)), Initiator, at(0)).unwrap();

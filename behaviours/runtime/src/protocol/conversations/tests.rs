@@ -104,6 +104,11 @@ fn an_answer_that_names_no_protocol_belongs_to_its_conversation() {
     talks.said(&ours(Request, "a@test", REQUEST, "c1"), at(0));
     let mut answer = Message::text(NotUnderstood, "me@test", "").in_conversation("c1");
     answer.from = Some("a@test".into());
+    let mut chat = answer.clone();
+    chat.performative = None;
+    assert_eq!(talks.heard(&chat, at(1)), None);
+    chat.performative = Some(Confirm);
+    assert_eq!(talks.heard(&chat, at(1)), None);
     assert_eq!(talks.heard(&answer, at(1)), None);
     assert!(talks.get("c1", &"a@test".into()).unwrap().is_over());
     let told = talks.heard(&theirs(Propose, "a@test", CONTRACT, "c1"), at(2)).unwrap();
