@@ -22,6 +22,8 @@ mod timestamp;
 mod pattern;
 mod template;
 
+mod protocol;
+
 mod mailbox;
 
 mod context;
@@ -75,10 +77,11 @@ pub use message::Message;
 pub use mood::Mood;
 pub use pattern::{BadPattern, Pattern, Spelling};
 pub use performative::{Performative, UnknownPerformative};
+pub use protocol::{Breach, Conversations, Dialogue, Protocol, Role, Stage, UnknownProtocol};
 pub use road::{Errand, PUBLISHED, Road, SendError, Sending};
 pub use slot::Slot;
 pub use state::{State, diagram, dot, mermaid};
 pub use store::{Change, Kept, MemoryStore, Store, StoreError, StoreFuture};
 pub use supervise::{Restart, Supervision};
-pub use template::{BadTemplate, Fault, Template};
+pub use template::{BadTemplate, Template, TemplateFault};
 pub use timetable::{Timetable, TimetableError};

@@ -11,7 +11,7 @@ use std::{
 
 use crate::{Address, AgentId, Message, Pattern, Performative, Slot, pattern::Spelling};
 
-pub use read::{BadTemplate, Fault};
+pub use read::{BadTemplate, TemplateFault};
 
 /// A condition on messages. Combine with `&`, `|`, `^` and `!`.
 ///

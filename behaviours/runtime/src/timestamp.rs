@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use time::{OffsetDateTime, PrimitiveDateTime, format_description::well_known::Rfc3339};
 
-/// FIPA's form (SC00070I section 2.4.2): no signs between the figures, milliseconds at the end.
+/// FIPA's form (SC00070I, `DateTimeToken`): no signs between the figures, milliseconds at the end.
 const FIPA: &[time::format_description::BorrowedFormatItem<'_>] = time::macros::format_description!(
     "[year][month][day]T[hour][minute][second][subsecond digits:3]"
 );

@@ -20,13 +20,13 @@ pub struct BadTemplate {
     pub at: usize,
     /// What is wrong there, and what would be right.
     #[source]
-    pub why: Fault,
+    pub why: TemplateFault,
 }
 
 /// What is wrong with the text of a template, and what would be right.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Fault {
+pub enum TemplateFault {
     /// Something else is expected.
     #[error("{found} where {wanted} should be")]
     Unexpected {
@@ -66,7 +66,7 @@ const VALUE: &str = "a value, as in `ontology=door` or `body~\"open*\"`";
 
 pub(super) fn read(text: &str) -> Result<Template, BadTemplate> {
     if text.len() > LONGEST {
-        return Err(BadTemplate { at: 1, why: Fault::TooLong(text.len()) });
+        return Err(BadTemplate { at: 1, why: TemplateFault::TooLong(text.len()) });
     }
     let mut reader =
         Reader { text, letters: text.char_indices().peekable(), depth: 0, differences: 0 };
@@ -102,7 +102,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn either(&mut self) -> Result<Template, Fault> {
+    fn either(&mut self) -> Result<Template, TemplateFault> {
         let first = self.one_of()?;
         let mut all = vec![first];
         while self.eat('|') {
@@ -111,20 +111,20 @@ impl Reader<'_> {
         Ok(several(all, Template::Either))
     }
 
-    fn one_of(&mut self) -> Result<Template, Fault> {
+    fn one_of(&mut self) -> Result<Template, TemplateFault> {
         let mut template = self.all()?;
         while self.eat('^') {
             // Each is nested in the next.
             self.differences += 1;
             if self.differences > DEEPEST {
-                return Err(Fault::TooDeep);
+                return Err(TemplateFault::TooDeep);
             }
             template = template ^ self.all()?;
         }
         Ok(template)
     }
 
-    fn all(&mut self) -> Result<Template, Fault> {
+    fn all(&mut self) -> Result<Template, TemplateFault> {
         let first = self.single()?;
         let mut all = vec![first];
         while self.eat('&') {
@@ -133,9 +133,9 @@ impl Reader<'_> {
         Ok(several(all, Template::All))
     }
 
-    fn single(&mut self) -> Result<Template, Fault> {
+    fn single(&mut self) -> Result<Template, TemplateFault> {
         if self.depth > DEEPEST {
-            return Err(Fault::TooDeep);
+            return Err(TemplateFault::TooDeep);
         }
         self.depth += 1;
         let template = if self.eat('!') {
@@ -144,7 +144,7 @@ impl Reader<'_> {
             let template = self.either()?;
             match self.peek() {
                 Some(')') => drop(self.letters.next()),
-                None => return Err(Fault::Unclosed(')')),
+                None => return Err(TemplateFault::Unclosed(')')),
                 Some(_) => return Err(self.unexpected("`&`, `^`, `|` or `)`")),
             }
             template
@@ -155,7 +155,7 @@ impl Reader<'_> {
         Ok(template)
     }
 
-    fn condition(&mut self) -> Result<Template, Fault> {
+    fn condition(&mut self) -> Result<Template, TemplateFault> {
         let (key, quoted) = self.key()?;
         let slot = match &*key {
             _ if quoted => Slot::from(&*key),
@@ -178,7 +178,7 @@ impl Reader<'_> {
     }
 
     /// The name before a comparison, and whether it was said to be a slot's.
-    fn key(&mut self) -> Result<(String, bool), Fault> {
+    fn key(&mut self) -> Result<(String, bool), TemplateFault> {
         self.skip_space();
         let word = self.word();
         if word == "slot:" && self.letters.peek().is_some_and(|(_, it)| *it == '"') {
@@ -194,7 +194,7 @@ impl Reader<'_> {
     }
 
     /// What follows a key: nothing, `=exact`, `=/regex/` or `~glob`.
-    fn pattern(&mut self) -> Result<Option<Pattern>, Fault> {
+    fn pattern(&mut self) -> Result<Option<Pattern>, TemplateFault> {
         if self.eat('~') {
             let glob = self.value()?;
             return Ok(Some(Pattern::glob(&glob)?));
@@ -208,14 +208,14 @@ impl Reader<'_> {
         Ok(Some(Pattern::exact(self.value()?)))
     }
 
-    fn exact(&mut self, key: &'static str, example: &'static str) -> Result<String, Fault> {
+    fn exact(&mut self, key: &'static str, example: &'static str) -> Result<String, TemplateFault> {
         if !self.eat('=') || self.peek() == Some('/') {
-            return Err(Fault::ExactOnly { key, example });
+            return Err(TemplateFault::ExactOnly { key, example });
         }
         self.value()
     }
 
-    fn value(&mut self) -> Result<String, Fault> {
+    fn value(&mut self) -> Result<String, TemplateFault> {
         self.skip_space();
         if self.peek() == Some('"') {
             return self.quoted();
@@ -234,7 +234,7 @@ impl Reader<'_> {
 
     /// What is between quotes. `\"` and `\\` stand for a quote and a backslash; another
     /// backslash stands for itself.
-    fn quoted(&mut self) -> Result<String, Fault> {
+    fn quoted(&mut self) -> Result<String, TemplateFault> {
         let mut text = String::new();
         self.letters.next();
         while let Some((_, letter)) = self.letters.next() {
@@ -247,11 +247,11 @@ impl Reader<'_> {
                 letter => text.push(letter),
             }
         }
-        Err(Fault::Unclosed('"'))
+        Err(TemplateFault::Unclosed('"'))
     }
 
     /// What is between slashes; within, a slash is `\/`.
-    fn regex(&mut self) -> Result<String, Fault> {
+    fn regex(&mut self) -> Result<String, TemplateFault> {
         let mut text = String::new();
         self.letters.next();
         while let Some((_, letter)) = self.letters.next() {
@@ -263,7 +263,7 @@ impl Reader<'_> {
                 text.extend(self.letters.next().map(|(_, it)| it));
             }
         }
-        Err(Fault::Unclosed('/'))
+        Err(TemplateFault::Unclosed('/'))
     }
 
     fn eat(&mut self, letter: char) -> bool {
@@ -287,13 +287,13 @@ impl Reader<'_> {
         self.letters.peek().map_or(self.text.len(), |(offset, _)| *offset)
     }
 
-    fn compare(&mut self) -> Fault {
+    fn compare(&mut self) -> TemplateFault {
         self.unexpected("`=` or `~`")
     }
 
-    fn unexpected(&mut self, wanted: &'static str) -> Fault {
+    fn unexpected(&mut self, wanted: &'static str) -> TemplateFault {
         let found = self.peek().map_or_else(|| "the end".to_owned(), |it| format!("`{it}`"));
-        Fault::Unexpected { found, wanted }
+        TemplateFault::Unexpected { found, wanted }
     }
 }
 
