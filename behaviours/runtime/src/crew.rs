@@ -118,7 +118,7 @@ impl Crew {
         factory: impl FnMut() -> M + Send + 'static,
     ) -> Result<Handle, TooMany> {
         let running = self.road.get().is_some();
-        let (slit, inbox) = mailbox(spec.template, spec.mailbox);
+        let (slit, inbox) = mailbox(spec.template, spec.mailbox, spec.takes_letters);
         let gate = Gate::default();
         let (handle, board) = {
             let mut members = self.members.write().unwrap_or_else(PoisonError::into_inner);

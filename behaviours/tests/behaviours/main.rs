@@ -9,6 +9,7 @@ mod collect;
 mod diagrams;
 mod forward;
 mod heartbeat;
+mod letters;
 mod register;
 mod report;
 mod server;
