@@ -47,6 +47,7 @@ mod memory;
 mod store;
 
 mod letter;
+mod recent;
 
 mod clock;
 
