@@ -7,6 +7,8 @@
 
 pub mod check;
 
+pub mod chat;
+
 pub mod courier;
 
 pub mod postbox;

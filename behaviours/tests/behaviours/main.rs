@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod anchor;
+mod chat;
 mod check;
 mod collect;
 mod diagrams;
