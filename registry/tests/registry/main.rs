@@ -3,9 +3,11 @@
 #![cfg(test)]
 
 mod artifacts;
+mod commands;
 mod ejabberd;
 mod faults;
 mod interop;
+mod moods;
 mod roads;
 mod spade;
 mod support;

@@ -201,6 +201,25 @@ pub(crate) async fn run(road: &XmppRoad, errand: Errand) -> Result<(), SendError
     }
 }
 
+/// Has a behaviour of the agent run an errand.
+pub(crate) async fn decide(agent: &AgentHandle, errand: Errand) {
+    let (done, mut result) = mpsc::channel(1);
+    agent.add(Spec::default(), move || OneShot(Hand(errand.clone(), done.clone()))).unwrap();
+    within(result.recv()).await.unwrap().unwrap();
+}
+
+struct Hand(Errand, mpsc::Sender<Result<(), SendError>>);
+
+impl Task for Hand {
+    const NAME: &'static str = "hand";
+
+    async fn run(&mut self, ctx: &mut Context) -> Result<ControlFlow<()>, Failure> {
+        let result = ctx.run(self.0.clone()).await;
+        drop(self.1.send(result).await);
+        Ok(ControlFlow::Break(()))
+    }
+}
+
 /// Passes on what it hears.
 pub(crate) struct Ear(pub(crate) mpsc::Sender<Arc<Message>>);
 

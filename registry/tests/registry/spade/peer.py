@@ -8,19 +8,17 @@ import json
 import sys
 
 from slixmpp import JID
-from slixmpp.xmlstream import xmlstream
+from slixmpp.exceptions import IqError
 from spade.agent import Agent
 from spade.behaviour import CyclicBehaviour
 from spade.message import Message
 from spade.presence import PresenceShow, PresenceType
+from spade.xmpp_client import XMPPClient
 from spade_artifact import Artifact, ArtifactMixin
 
-async def resolve(host, port, **_):
-    return [("", host, "127.0.0.1", port)]
-
-
 # SPADE finds its server by the domain of the account alone.
-xmlstream.resolve = resolve
+connect = XMPPClient.connect
+XMPPClient.connect = lambda client, host, port: connect(client, "127.0.0.1", port)
 
 
 def tell(what, **fields):
@@ -32,7 +30,7 @@ class Listen(CyclicBehaviour):
         message = await self.receive(timeout=1)
         if message is None:
             return
-        sender, metadata = str(message.sender), message.metadata
+        sender, metadata = str(message.sender), message._metadata
         tell("message", sender=sender, body=message.body, thread=message.thread, **metadata)
         if metadata.get("performative") == "request":
             answer = message.make_reply()
@@ -76,17 +74,49 @@ def watch(peer):
     peer.presence.on_unsubscribed = lambda jid: tell("unsubscribed", sender=str(jid))
 
 
-async def ask_info(peer, jid):
-    """What slixmpp finds by service discovery, and whether the hash in presence says the same."""
+async def ask_info(peer, jid, node):
+    """What slixmpp finds by service discovery, and the hash that it makes of it."""
     disco = peer.client.plugin["xep_0030"]
-    info = (await disco.get_info(jid=JID(jid), cached=False))["disco_info"]
+    info = (await disco.get_info(jid=JID(jid), node=node, cached=False))["disco_info"]
+    items = (await disco.get_items(jid=JID(jid), node=node))["disco_items"]["items"]
     caps = peer.client.plugin["xep_0115"]
     tell(
         "info",
         features=sorted(info["features"]),
         identities=[list(map(str, it)) for it in info["identities"]],
         hash=caps.generate_verstring(info, "sha-1"),
-        form=info["form"]["values"] if "form" in info else {},
+        items=[list(map(str, it)) for it in items],
+    )
+
+
+async def call(peer, order):
+    """One step of a command, as slixmpp makes it."""
+    commands = peer.client.plugin["xep_0050"]
+    form = None
+    if "fields" in order:
+        form = peer.client.plugin["xep_0004"].make_form(ftype="submit")
+        for name, value in order["fields"].items():
+            form.add_field(var=name, value=value)
+    try:
+        answer = await commands.send_command(
+            order["to"],
+            order["node"],
+            action=order.get("action", "execute"),
+            payload=form,
+            sessionid=order.get("session"),
+        )
+    except IqError as error:
+        tell("refused", condition=error.condition, kind=error.etype)
+        return
+    command = answer["command"]
+    fields = command["form"].get_fields() if command["status"] == "executing" else {}
+    tell(
+        "page",
+        status=command["status"],
+        session=command["sessionid"],
+        actions=sorted(command["actions"]),
+        notes=command["notes"],
+        fields={name: field["type"] for name, field in fields.items()},
     )
 
 
@@ -107,11 +137,13 @@ async def obey(peer, order):
         await peer.publish(order["text"])
     elif do == "follow":
         await peer.artifacts.focus(
-            order["to"], lambda jid, text: tell("item", sender=str(jid), text=text)
+            order["to"], lambda jid, text: tell("item", sender=JID(jid).bare, text=text)
         )
         tell("following")
     elif do == "info":
-        await ask_info(peer, order["to"])
+        await ask_info(peer, order["to"], order.get("node"))
+    elif do == "call":
+        await call(peer, order)
     elif do == "raw":
         peer.client.send_raw(order["xml"])
     else:
@@ -122,7 +154,7 @@ async def main(kind, jid, password, port):
     make = Thing if kind == "artifact" else Peer
     peer = make(jid, password, port=int(port), verify_security=False)
     await peer.start(auto_register=False)
-    for plugin in ("xep_0030", "xep_0115"):
+    for plugin in ("xep_0004", "xep_0030", "xep_0050", "xep_0115"):
         peer.client.register_plugin(plugin)
     peer.client.add_event_handler("presence", tell_caps)
     tell("ready", jid=str(peer.client.boundjid))
