@@ -239,6 +239,8 @@ fn read(table: toml::Table, base: &Path, problems: &mut Vec<Problem>) -> Option<
             registrar: registrar.unwrap_or_else(registry),
             contacts: contacts.into_iter().map(AgentId::from).collect(),
             wants: vec!["aggregate".to_owned()],
+            subscriptions: registry::Subscriptions::default(),
+            pubsub: None,
             jid,
         },
         state,
