@@ -131,7 +131,7 @@ impl Heartbeat {
             announcement: ctx.announcement().clone(),
             backlog: ctx.store().count(OUTBOX)?,
             unwanted: ctx.unwanted(),
-            violations: Vec::new(),
+            violations: ctx.violations().1,
             behaviours,
         };
         let message = Message::new(Performative::Inform, self.settings.to.clone(), &report)?;

@@ -7,7 +7,7 @@ use std::{
 
 use runtime::{
     AgentId, Behaviour, Change, Context, Directory, Failure, Fields, Message, Performative,
-    Setting, StoreError, Template, states,
+    Setting, Slot, StoreError, Template, states,
 };
 use tokio::{
     sync::broadcast::{self, error::RecvError},
@@ -84,7 +84,8 @@ states! {
 pub struct Register {
     settings: Settings,
     moves: Option<broadcast::Receiver<Presence>>,
-    subscribers: BTreeMap<AgentId, RollCall>,
+    /// Who wants to hear news, which, and an answer to be filled in with them.
+    subscribers: BTreeMap<AgentId, (RollCall, Message)>,
     question: Option<std::sync::Arc<Message>>,
     news: Vec<Presence>,
     /// Everybody who ever came, so that who does not come back counts as gone.
@@ -204,7 +205,9 @@ impl Register {
         if question.performative == Some(Performative::Subscribe)
             && self.subscribers.len() < SUBSCRIBERS
         {
-            self.subscribers.insert(from.to_bare(), call.clone());
+            let answer = question.reply(Performative::Inform, "");
+            let answer = answer.map(|it| it.with(Slot::Ontology, Presence::ONTOLOGY));
+            self.subscribers.extend(answer.map(|it| (from.to_bare(), (call.clone(), it))));
         }
         if let Some(answer) = question.reply_with(Performative::Inform, &Roll { members })? {
             self.send(ctx, answer).await?;
@@ -248,9 +251,11 @@ impl Register {
             if presence.show == Show::Unavailable {
                 self.subscribers.remove(&account);
             }
-            for (subscriber, call) in &self.subscribers {
+            for (subscriber, (call, answer)) in &self.subscribers {
                 if *subscriber != account && Directory::answers(presence, call) {
-                    let inform = Message::new(Performative::Inform, subscriber.clone(), presence)?;
+                    let mut inform = answer.clone();
+                    inform.to = subscriber.clone().into();
+                    inform.body = serde_json::to_string(presence)?.into();
                     self.send(ctx, inform).await?;
                 }
             }

@@ -168,6 +168,7 @@ impl AgentHandle {
             self.behaviours().iter().for_each(Handle::kill);
             self.crew.tasks.wait().await;
         }
+        self.door().talks().stopped().await;
         self.road.close().await;
     }
 }

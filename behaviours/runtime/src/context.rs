@@ -5,12 +5,12 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
-use types::{Announcement, BehaviourReport};
+use types::{Announcement, BehaviourReport, Violation};
 
 use crate::{
     Address, AgentId, Behaviour, Change, Clock, Delivery, Desk, Directory, Errand, Failure, Handle,
     INBOX, Interrupted, LETTER, Message, Mood, POST, SendError, Sending, Spec, Store, TooMany,
-    crew::Crew, handle::Gate, machine::Machine, mailbox::Mailbox,
+    crew::Crew, handle::Gate, machine::Machine, mailbox::Mailbox, talks,
 };
 
 /// A behaviour's view of its agent.
@@ -48,6 +48,12 @@ impl Context {
     /// How many messages no behaviour wanted.
     pub fn unwanted(&self) -> u64 {
         self.crew.door.unwanted()
+    }
+
+    /// How often somebody, this agent included, went against a protocol, and the last 100 times,
+    /// the oldest first.
+    pub fn violations(&self) -> (u64, Vec<Violation>) {
+        self.crew.door.violations()
     }
 
     /// Who else is there.
@@ -199,10 +205,15 @@ impl Context {
                 Delivery::Taken(_) | Delivery::Unwanted => Ok(()),
             };
         }
-        match self.crew.road.get() {
-            Some(road) => done(road.send(message)).await,
-            None => Err(SendError::Closed),
+        let Some(road) = self.crew.road.get() else { return Err(SendError::Closed) };
+        let door = &self.crew.door;
+        door.said(&message);
+        let conversation = talks::conversation(&message);
+        let sent = done(road.send(message)).await;
+        if let (Err(_), Some((id, partner))) = (&sent, conversation) {
+            door.talks().unsaid(&id, &partner);
         }
+        sent
     }
 
     /// Adds a behaviour to the running agent; `factory` makes it, and makes it again after a

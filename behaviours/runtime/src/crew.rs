@@ -178,6 +178,7 @@ impl Crew {
 
     /// Lets everybody run over `road`.
     pub(crate) fn start(self: &Arc<Self>, road: Arc<dyn Road>) {
+        self.door.talks().start(self.clock, self.stop.clone());
         self.door.opens_on(Arc::clone(&road));
         // A crew starts once: its agent is gone then.
         drop(self.road.set(road));

@@ -10,11 +10,11 @@ use std::{
 
 use tokio::{sync::watch, time::Instant};
 use tracing::{debug, warn};
-use types::{Announcement, Content, Presence, Roll};
+use types::{Announcement, Content, Presence, Roll, Violation};
 
 use crate::{
     AgentId, Desk, Directory, Errand, Message, Mood, Performative, Road, SendError, Sending,
-    mailbox::Slit,
+    mailbox::Slit, talks::Talks,
 };
 
 /// Requests to see our presence that wait for a person; further ones are passed over.
@@ -48,6 +48,7 @@ struct Inner {
     directory: Directory,
     desk: Desk,
     slits: RwLock<Vec<Slit>>,
+    talks: Arc<Talks>,
     unwanted: AtomicU64,
     online: watch::Sender<bool>,
     mood: watch::Sender<Mood>,
@@ -60,6 +61,7 @@ struct Inner {
 impl Door {
     pub(crate) fn new(me: AgentId, announcement: Announcement, registrar: Option<AgentId>) -> Self {
         Self(Arc::new(Inner {
+            talks: Talks::new(me.clone()),
             me,
             announcement,
             registrar,
@@ -144,6 +146,7 @@ impl Door {
     /// full of messages by the same sender, turns it away and counts it. What the registrar tells of who is there goes into the directory. A message
     /// that nobody wants is counted, and answered where FIPA says so.
     pub fn deliver(&self, message: Message) -> Delivery {
+        self.heard(&message);
         if self.is_roll(&message) {
             return Delivery::Taken(0);
         }
@@ -160,6 +163,27 @@ impl Door {
     /// How many messages no behaviour wanted.
     pub fn unwanted(&self) -> u64 {
         self.0.unwanted.load(Ordering::Relaxed)
+    }
+
+    /// Follows a message that a road sends on its own behalf, in our name. What behaviours send is
+    /// followed anyway.
+    pub fn said(&self, message: &Message) {
+        self.0.talks.said(message);
+    }
+
+    /// How often somebody, we included, spoke out of turn in a conversation by a protocol or did
+    /// not answer in time, and the last 100 times, the oldest first.
+    pub fn violations(&self) -> (u64, Vec<Violation>) {
+        self.0.talks.violations()
+    }
+
+    /// Follows a message that came in.
+    pub(crate) fn heard(&self, message: &Message) {
+        self.0.talks.heard(message);
+    }
+
+    pub(crate) fn talks(&self) -> &Arc<Talks> {
+        &self.0.talks
     }
 
     pub(crate) fn watch_online(&self) -> watch::Receiver<bool> {
@@ -261,8 +285,14 @@ impl Door {
         }
         let why = "no behaviour here wants such a message";
         let answer = message.reply(Performative::NotUnderstood, why);
-        let (Some(mut answer), Some(road)) = (answer, self.0.road.get()) else { return };
+        let (Some(from), Some(mut answer), Some(road)) = (&message.from, answer, self.0.road.get())
+        else {
+            return;
+        };
+        // Whoever names somebody else in `reply-to` does not have us pester them.
+        answer.to = from.clone().into();
         answer.from = Some(self.me().clone());
+        self.said(&answer);
         // While the road is busy such an answer is not worth waiting for.
         drop(road.send(answer));
     }

@@ -38,6 +38,7 @@ mod supervise;
 mod directory;
 mod door;
 mod road;
+mod talks;
 
 mod desk;
 mod mood;

@@ -103,6 +103,7 @@ impl Road for Lane {
                 None => Sending::Done(Err(SendError::Unknown(to.clone()))),
             };
         };
+        door.heard(&message);
         if door.is_roll(&message) {
             return Sending::Done(Ok(()));
         }

@@ -78,6 +78,13 @@ impl Message {
         self.slots.push((slot, value.into()));
     }
 
+    /// The same message with a slot left empty.
+    #[must_use]
+    pub fn without(mut self, slot: &Slot) -> Self {
+        self.slots.retain(|(it, _)| it != slot);
+        self
+    }
+
     /// What a slot holds.
     pub fn slot(&self, slot: &Slot) -> Option<&str> {
         self.slots.iter().find_map(|(it, value)| (it == slot).then_some(&**value))

@@ -1,16 +1,18 @@
 //! All conversations of one agent.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use super::{Breach, Dialogue, Protocol, Role};
+use super::{Breach, Dialogue, Protocol, Role, Stage};
 use crate::{Address, AgentId, Message, Slot};
 
 /// Conversations that are followed at once.
 const FOLLOWED: usize = 10_000;
+/// How many of these may be with one partner.
+const SHARE: usize = FOLLOWED / 4;
 /// Violations that are kept to be looked at.
 const KEPT: usize = 100;
 /// Partners and conversations that are known to be at fault, so that they are told once.
@@ -21,8 +23,8 @@ const LONGEST: usize = 256;
 /// The conversations of one agent, by id and partner: feed it every message that goes out or
 /// comes in.
 ///
-/// 10,000 are followed. For another one the oldest that is over is forgotten, and when none is
-/// over the oldest. What is said in a conversation that was forgotten, or that was opened before
+/// 10,000 are followed, and of these 2,500 with one partner. For another one the oldest that is
+/// over is forgotten, and when none is over the oldest: of that partner's, where it has its share. What is said in a conversation that was forgotten, or that was opened before
 /// the agent started, looks as if nobody had opened it. An agent that talks to itself is not
 /// followed, since it plays both roles; nor is a message whose answer is to go to somebody else
 /// (`reply-to`). A message that names no protocol moves its conversation on where it fits in, and
@@ -31,7 +33,9 @@ const LONGEST: usize = 256;
 pub struct Conversations {
     followed: HashMap<Key, Followed>,
     /// The conversations in the order in which they are forgotten: those that are over first.
-    order: BTreeMap<(bool, u64), Key>,
+    order: BTreeMap<Place, Key>,
+    /// The same by partner.
+    shares: HashMap<AgentId, BTreeSet<Place>>,
     deadlines: BTreeMap<(SystemTime, u64), Key>,
     opened: u64,
     violations: VecDeque<types::Violation>,
@@ -40,6 +44,8 @@ pub struct Conversations {
     known_order: VecDeque<Fault>,
 }
 
+/// When a conversation is forgotten: whether it goes on, and its number.
+type Place = (bool, u64);
 /// A conversation with a partner.
 type Key = (Arc<str>, AgentId);
 /// A fault that is told once: of a partner in a protocol, or in one conversation.
@@ -70,6 +76,17 @@ impl Conversations {
             Address::Agent(to) => self.follow(message, to, Way::Out, now),
             // It is not known yet whom it goes to.
             Address::Duty(_) => None,
+        }
+    }
+
+    /// The message by which we opened the conversation called `id` with a partner did not go out:
+    /// nothing was opened. Where something was said since, nothing changes.
+    pub fn unsaid(&mut self, id: &str, partner: &AgentId) {
+        let key: Key = (id.into(), partner.to_bare());
+        let Some(Followed { dialogue, number }) = self.followed.get(&key) else { return };
+        if dialogue.role() == Role::Initiator && dialogue.state() == Stage::Asked {
+            let place = (!dialogue.is_over(), *number);
+            self.forget(Some(place));
         }
     }
 
@@ -179,12 +196,15 @@ impl Conversations {
             let (id, partner) = key;
             return self.tell_once((partner, protocol, Some(id)), way, &breach, now);
         }
-        if self.followed.len() >= FOLLOWED {
-            self.forget();
+        let share = self.shares.get(&key.1);
+        if let Some(share) = share.filter(|it| it.len() >= SHARE) {
+            self.forget(share.first().copied());
+        } else if self.followed.len() >= FOLLOWED {
+            self.forget(self.order.first_key_value().map(|(place, _)| *place));
         }
         self.opened += 1;
         let number = self.opened;
-        self.order.insert((!dialogue.is_over(), number), key.clone());
+        self.put_in_order((!dialogue.is_over(), number), key.clone());
         if let Some(until) = dialogue.deadline() {
             self.deadlines.insert((until, number), key.clone());
         }
@@ -213,9 +233,9 @@ impl Conversations {
         let observed = dialogue.observe(message, speaker, now);
         let (over, due) = (dialogue.is_over(), dialogue.deadline());
         if over != was_over
-            && let Some(key) = self.order.remove(&(!was_over, number))
+            && let Some(key) = self.take_out_of_order((!was_over, number))
         {
-            self.order.insert((!over, number), key);
+            self.put_in_order((!over, number), key);
         }
         if due != was_due {
             was_due.and_then(|until| self.deadlines.remove(&(until, number)));
@@ -228,13 +248,29 @@ impl Conversations {
         Some(self.keep(opened, Some(&key.0), &key.1, tell(way, &breach), now))
     }
 
-    /// Forgets the oldest conversation that is over, or else the oldest.
-    fn forget(&mut self) {
-        let Some(((_, number), key)) = self.order.pop_first() else { return };
+    fn forget(&mut self, place: Option<Place>) {
+        let Some(place) = place else { return };
+        let Some(key) = self.take_out_of_order(place) else { return };
         let forgotten = self.followed.remove(&key);
         if let Some(until) = forgotten.and_then(|it| it.dialogue.deadline()) {
-            self.deadlines.remove(&(until, number));
+            self.deadlines.remove(&(until, place.1));
         }
+    }
+
+    fn put_in_order(&mut self, place: Place, key: Key) {
+        self.shares.entry(key.1.clone()).or_default().insert(place);
+        self.order.insert(place, key);
+    }
+
+    fn take_out_of_order(&mut self, place: Place) -> Option<Key> {
+        let key = self.order.remove(&place)?;
+        if let Some(share) = self.shares.get_mut(&key.1) {
+            share.remove(&place);
+            if share.is_empty() {
+                self.shares.remove(&key.1);
+            }
+        }
+        Some(key)
     }
 
     fn tell_once(

@@ -7,3 +7,4 @@ mod compose;
 mod life;
 mod stores;
 mod support;
+mod talks;

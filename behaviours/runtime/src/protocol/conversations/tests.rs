@@ -152,13 +152,17 @@ fn a_flood_of_conversations_takes_no_more_than_its_share() {
     let flood = |number: usize| {
         theirs(Request, "b@test", REQUEST, &number.to_string()).with_reply_by(at(9))
     };
-    for number in 0..FOLLOWED - 1 {
-        talks.heard(&flood(number), at(1));
+    for number in 0..FOLLOWED - 2 {
+        let partner = AgentId::from(format!("p{}@test", number % 8).as_str());
+        let mut message = flood(number);
+        message.from = Some(partner);
+        talks.heard(&message, at(1));
     }
+    talks.heard(&flood(FOLLOWED), at(1));
     let there = |talks: &Conversations, id: &str| talks.get(id, &"a@test".into()).is_some();
     assert!(!there(&talks, "over"), "what is over goes first");
     assert!(there(&talks, "open"));
-    talks.heard(&flood(FOLLOWED), at(1));
+    talks.heard(&flood(FOLLOWED + 1), at(1));
     assert!(!there(&talks, "open"), "then the oldest");
     for number in 0..FOLLOWED {
         talks.heard(&flood(number * 7 + 20_000), at(1));
@@ -169,6 +173,12 @@ fn a_flood_of_conversations_takes_no_more_than_its_share() {
     assert_eq!((talks.known.len(), talks.known_order.len()), (KNOWN, KNOWN));
     assert_eq!(talks.violations().count(), KEPT);
     assert_eq!(talks.violated(), 10_000);
+    let share = |jid: &str| talks.shares.get(&AgentId::from(jid)).map_or(0, BTreeSet::len);
+    assert_eq!(share("b@test"), SHARE, "a partner has a quarter and no more");
+    assert_eq!(
+        (1..8).map(|it| share(&format!("p{it}@test"))).sum::<usize>() + share("p0@test"),
+        FOLLOWED - SHARE
+    );
     assert_eq!(talks.overdue(at(9)).len(), FOLLOWED);
     assert_eq!(talks.next_deadline(), None);
 }
