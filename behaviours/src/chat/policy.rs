@@ -59,6 +59,17 @@ impl Operators {
         Ok(())
     }
 
+    /// Adds all who may with others.
+    pub fn extend(&mut self, others: &Self) {
+        self.0.extend(others.0.iter().cloned());
+    }
+
+    /// The accounts that are named one by one.
+    pub fn accounts(&self) -> impl Iterator<Item = &str> {
+        let named = self.0.iter().map(|(pattern, _)| pattern.source());
+        named.filter(|it| !it.contains(['*', '?', '[', '\\']))
+    }
+
     /// Whether nobody may anything.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
