@@ -139,7 +139,7 @@ impl Config {
             duties: each_once(duties),
             labels,
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            behaviours: each_once(behaviours.iter().map(|(run, ..)| run.clone())),
+            runs: each_once(behaviours.iter().map(|(run, ..)| run.clone())),
         };
         let mut agent = Agent::new(AgentId::from(account.jid.as_str()), announcement, store)
             .with_registrar(account.registrar.clone());
