@@ -33,6 +33,7 @@ mod crew;
 mod handle;
 mod machine;
 mod run;
+mod shown;
 mod supervise;
 
 mod directory;

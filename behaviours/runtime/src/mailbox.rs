@@ -162,11 +162,6 @@ impl Slit {
 }
 
 impl Mailbox {
-    /// The other end.
-    pub(crate) fn slit(&self) -> Slit {
-        Slit(Arc::clone(&self.shared))
-    }
-
     pub(crate) fn take(&mut self) -> Option<Arc<Message>> {
         if self.hand.is_empty() {
             mem::swap(&mut self.hand, &mut *self.shared.queue());
