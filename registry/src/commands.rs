@@ -81,10 +81,9 @@ impl Commands {
         let action = command.attr("action").unwrap_or("execute");
         let result = match (command.attr("sessionid"), action) {
             (None, "execute") => self.begin(caller, node, command),
-            (None, "next" | "complete" | "prev" | "cancel") => Err(Refusal::BadAction),
             (Some(id), "execute" | "next" | "complete") => self.go_on(&caller, &node, id, command),
             (Some(id), "cancel") => return Some(self.cancel(header, &caller, &node, id)),
-            (Some(_), "prev") => Err(Refusal::BadAction),
+            (_, "next" | "complete" | "prev" | "cancel") => Err(Refusal::BadAction),
             _ => Err(Refusal::Malformed),
         };
         match result {
