@@ -135,6 +135,10 @@ async def obey(peer, order):
         peer.presence.subscribe(order["to"])
     elif do == "publish":
         await peer.publish(order["text"])
+    elif do == "make":
+        await peer.pubsub.create(peer.pubsub_server, order["node"])
+        await peer.pubsub.publish(peer.pubsub_server, order["node"], order["text"])
+        tell("made")
     elif do == "follow":
         await peer.artifacts.focus(
             order["to"], lambda jid, text: tell("item", sender=JID(jid).bare, text=text)
