@@ -85,20 +85,19 @@ impl Commands {
         let Some(Answered { header, session, page }) = self.serving.next().await else {
             return std::future::pending().await;
         };
+        let Some(open) = self.sessions.get_mut(&session) else {
+            // It was cancelled meanwhile.
+            return refuse(header, Refusal::BadSession);
+        };
+        (open.busy, open.used) = (false, Instant::now());
+        let node = open.node.clone();
+        let is_over = page.as_ref().map_or(true, |it| it.refused || it.fields.is_empty());
+        if is_over {
+            self.sessions.remove(&session);
+        }
         let page = match page {
             Ok(page) => page,
-            Err(refusal) => {
-                self.sessions.remove(&session);
-                return refuse(header, refusal);
-            }
-        };
-        let is_over = page.refused || page.fields.is_empty();
-        let node = match self.sessions.get_mut(&session) {
-            Some(open) if !is_over => {
-                (open.busy, open.used) = (false, Instant::now());
-                open.node.clone()
-            }
-            _ => self.sessions.remove(&session).map(|it| it.node).unwrap_or_default(),
+            Err(refusal) => return refuse(header, refusal),
         };
         let status = if is_over { "completed" } else { "executing" };
         let command = form::write(&page, is_over);
@@ -256,6 +255,22 @@ mod tests {
         assert!(call(&mut commands, "<command node='run'/>").is_none());
         let told = told(Some(commands.answered().await));
         assert!(told.contains("remote-server-timeout"), "{told}");
+        assert!(commands.sessions.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_is_cancelled_while_it_is_served_is_over() {
+        let (mut commands, desk) = commands();
+        let page = ask_for_target();
+        let id = session(served(&mut commands, &desk, "<command node='run'/>", page).await);
+        let go_on = format!("<command node='run' sessionid='{id}'/>");
+        assert!(call(&mut commands, &go_on).is_none());
+        // Twice at once is once too often.
+        assert!(told(call(&mut commands, &go_on)).contains("bad-sessionid"));
+        let cancel = format!("<command node='run' sessionid='{id}' action='cancel'/>");
+        assert!(told(call(&mut commands, &cancel)).contains("canceled"));
+        desk.next().await.unwrap().answer.send(ask_for_target()).unwrap();
+        assert!(told(Some(commands.answered().await)).contains("bad-sessionid"));
         assert!(commands.sessions.is_empty());
     }
 
