@@ -46,7 +46,11 @@ struct Shared {
     database: Database,
     lengths: Mutex<HashMap<(Arc<str>, String), u64>>,
     versions: Mutex<HashMap<Arc<str>, Arc<watch::Sender<u64>>>>,
+    highest: Mutex<Highest>,
 }
+
+/// The highest number that was given in each queue of each agent.
+type Highest = HashMap<Arc<str>, HashMap<String, u64>>;
 
 #[derive(Debug)]
 struct Commit {
@@ -129,6 +133,12 @@ impl Store for Part {
         Ok(self.disk.shared.lengths().get(&which).copied().unwrap_or(0))
     }
 
+    fn has(&self, queue: &str, key: &str) -> Result<bool, StoreError> {
+        let transaction = self.disk.shared.database.begin_read().map_err(medium)?;
+        let table = transaction.open_table(KEYS).map_err(medium)?;
+        Ok(table.get((&*self.agent, queue, key)).map_err(medium)?.is_some())
+    }
+
     fn note(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
         let transaction = self.disk.shared.database.begin_read().map_err(medium)?;
         let table = transaction.open_table(NOTES).map_err(medium)?;
@@ -147,19 +157,26 @@ impl Shared {
         let path = folder.join("agents.redb");
         let database = Database::builder().set_cache_size(CACHE).create(path).map_err(medium)?;
         let transaction = database.begin_write().map_err(medium)?;
-        let mut lengths = HashMap::new();
+        let (mut lengths, mut highest) = (HashMap::new(), Highest::new());
         {
             let queues = transaction.open_table(QUEUES).map_err(medium)?;
             for entry in queues.iter().map_err(medium)? {
                 let (place, _) = entry.map_err(medium)?;
-                let (agent, queue, _) = place.value();
+                let (agent, queue, number) = place.value();
+                // They come in order: the last one is the highest.
+                highest.entry(Arc::from(agent)).or_default().insert(queue.to_owned(), number);
                 *lengths.entry((Arc::from(agent), queue.to_owned())).or_insert(0) += 1;
             }
             transaction.open_table(KEYS).map_err(medium)?;
             transaction.open_table(NOTES).map_err(medium)?;
         }
         transaction.commit().map_err(medium)?;
-        Ok(Self { database, lengths: Mutex::new(lengths), versions: Mutex::default() })
+        Ok(Self {
+            database,
+            lengths: Mutex::new(lengths),
+            versions: Mutex::default(),
+            highest: Mutex::new(highest),
+        })
     }
 
     /// Writes what comes, as much as waits at once, until nobody is left to commit.
@@ -216,10 +233,11 @@ impl Shared {
         group: &[(Arc<str>, Vec<Change>)],
     ) -> Result<HashMap<(Arc<str>, String), i64>, StoreError> {
         let transaction = self.database.begin_write().map_err(medium)?;
+        let mut highest = self.highest.lock().unwrap_or_else(PoisonError::into_inner);
         let mut grown = HashMap::new();
         for (agent, changes) in group {
             for change in changes {
-                if let Some((queue, by)) = apply(&transaction, agent, change)? {
+                if let Some((queue, by)) = apply(&transaction, agent, change, &mut highest)? {
                     *grown.entry((Arc::clone(agent), queue.to_owned())).or_insert(0) += by;
                 }
             }
@@ -242,9 +260,11 @@ impl Shared {
 /// Makes one change and says by how much which queue grew.
 fn apply<'a>(
     transaction: &WriteTransaction,
-    agent: &str,
+    owner: &Arc<str>,
     change: &'a Change,
+    highest: &mut Highest,
 ) -> Result<Option<(&'a str, i64)>, StoreError> {
+    let agent: &str = owner;
     match change {
         Change::Push { queue, key, value } => {
             let mut keys = transaction.open_table(KEYS).map_err(medium)?;
@@ -252,7 +272,7 @@ fn apply<'a>(
                 return Ok(None);
             }
             let mut queues = transaction.open_table(QUEUES).map_err(medium)?;
-            let number = next_number(&queues, agent, queue)?;
+            let number = next_number(highest, owner, queue);
             let entry = (key.as_str(), &**value);
             queues.insert((agent, *queue, number), entry).map_err(medium)?;
             keys.insert((agent, *queue, key.as_str()), number).map_err(medium)?;
@@ -268,6 +288,15 @@ fn apply<'a>(
             keys.remove((agent, *queue, key)).map_err(medium)?;
             Ok(Some((queue, -1)))
         }
+        Change::Remove { queue, key } => {
+            let mut keys = transaction.open_table(KEYS).map_err(medium)?;
+            let Some(number) = keys.remove((agent, *queue, key.as_str())).map_err(medium)? else {
+                return Ok(None);
+            };
+            let mut queues = transaction.open_table(QUEUES).map_err(medium)?;
+            queues.remove((agent, *queue, number.value())).map_err(medium)?;
+            Ok(Some((queue, -1)))
+        }
         Change::Put { key, value } => {
             let mut notes = transaction.open_table(NOTES).map_err(medium)?;
             notes.insert((agent, key.as_str()), &**value).map_err(medium)?;
@@ -276,23 +305,16 @@ fn apply<'a>(
     }
 }
 
-/// The number after the last one of a queue. A queue that ran empty starts again at 1: whoever
-/// read it has forgotten the numbers by then.
-fn next_number(
-    queues: &impl ReadableTable<Place<'static>, (&'static str, &'static [u8])>,
-    agent: &str,
-    queue: &str,
-) -> Result<u64, StoreError> {
-    let all = (agent, queue, 0)..=(agent, queue, u64::MAX);
-    let last = queues.range::<Place<'_>>(all).map_err(medium)?.next_back();
-    match last {
-        None => Ok(1),
-        Some(entry) => {
-            let (place, _) = entry.map_err(medium)?;
-            let (_, _, number) = place.value();
-            Ok(number + 1)
-        }
+/// The next number of a queue. None is given twice while the program runs, so that whoever reads
+/// a queue onwards misses nothing.
+fn next_number(highest: &mut Highest, agent: &Arc<str>, queue: &str) -> u64 {
+    let queues = highest.entry(Arc::clone(agent)).or_default();
+    if let Some(number) = queues.get_mut(queue) {
+        *number += 1;
+        return *number;
     }
+    queues.insert(queue.to_owned(), 1);
+    1
 }
 
 fn check(
@@ -363,6 +385,12 @@ mod tests {
         assert_eq!((keys(&a), keys(&b)), (vec!["2".to_owned()], vec!["3".to_owned()]));
         assert_eq!((a.count("outbox").unwrap(), b.count("outbox").unwrap()), (1, 1));
         assert_eq!(a.note("n").unwrap().unwrap(), "x");
+        assert!(a.has("outbox", "2").unwrap() && !a.has("outbox", "1").unwrap());
+        let remove = |key: &str| Change::Remove { queue: "outbox", key: key.to_owned() };
+        a.commit(vec![remove("2"), remove("nobody")]).await.unwrap();
+        assert_eq!(a.count("outbox").unwrap(), 0);
+        a.commit(vec![push("4")]).await.unwrap();
+        assert_eq!(a.read("outbox", 0, 9, 1000).unwrap()[0].number, 3);
     }
 
     #[tokio::test]

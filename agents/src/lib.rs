@@ -11,10 +11,11 @@ mod running;
 
 mod disk;
 
+pub use behaviours::chat::Operators;
 pub use config::{Config, ConfigError};
 pub use disk::DiskStore;
 pub use registry::{ConnectError, LinkState, Secret, TlsError, prosody};
 pub use role::Role;
 pub use running::{Running, StartError};
-pub use runtime::{Catalogue, Chain, Clock, Entry, Problem, Setting, mermaid};
+pub use runtime::{Catalogue, Chain, Clock, Entry, Hub, Problem, Setting, mermaid};
 pub use types::{Announcement, BehaviourReport, Diagram};

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use registry::{LinkState, TlsError, XmppRoad};
-use runtime::{AgentHandle, Handle, Store, StoreError};
+use runtime::{AgentHandle, Handle, Hub, POST, Store, StoreError};
 use tokio::sync::watch;
 use types::{BehaviourReport, Exit, Phase, Presence, Show};
 
@@ -13,7 +13,7 @@ use crate::{Config, DiskStore};
 const OUTBOX: &str = "outbox";
 
 /// All queues of what is on its way.
-const QUEUES: [&str; 3] = [OUTBOX, "anchor", "forward"];
+const QUEUES: [&str; 4] = [OUTBOX, POST, "anchor", "forward"];
 
 /// Why an agent does not start.
 #[derive(Debug, thiserror::Error)]
@@ -53,17 +53,19 @@ impl Running {
         let disk = DiskStore::open(&folder)
             .await
             .map_err(|source| StartError::State { folder, source })?;
-        Self::start_on(config, &disk)
+        Self::start_beside(config, &disk, &Hub::default())
     }
 
-    /// Starts an agent whose state shares a disk store with others.
-    pub fn start_on(config: Config, disk: &DiskStore) -> Result<Self, StartError> {
+    /// Starts an agent beside others: its state shares a disk store with theirs, and what they
+    /// say to each other goes through `hub` and needs no server.
+    pub fn start_beside(config: Config, disk: &DiskStore, hub: &Hub) -> Result<Self, StartError> {
         let store: Arc<dyn Store> = disk.of(config.account.jid.as_str());
         let (agent, named, account) = config.build(Arc::clone(&store));
         let jid = account.jid.to_string();
         let road = XmppRoad::connect(account, agent.door().clone())
             .map_err(|source| StartError::Tls { jid, source })?;
-        let agent = agent.start(Arc::new(road.clone()));
+        let lane = hub.join_beside(agent.door(), Arc::new(road.clone()));
+        let agent = agent.start(lane);
         Ok(Self { agent, road, store, named: named.into() })
     }
 
@@ -97,7 +99,8 @@ impl Running {
         loop {
             commits.mark_unchanged();
             // What cannot be counted is not waited for.
-            if self.store.count(OUTBOX).unwrap_or(0) == 0 {
+            let left = [OUTBOX, POST].map(|queue| self.store.count(queue).unwrap_or(0));
+            if left == [0, 0] {
                 return failed;
             }
             if commits.changed().await.is_err() {

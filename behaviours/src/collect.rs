@@ -121,7 +121,7 @@ impl Collect {
             self.take_items(message, &mut receipt)?;
         }
         let answer = message.reply_with(Performative::Confirm, &receipt)?;
-        self.answers.extend(answer.map(|it| it.with(Slot::Protocol, "fipa-request")));
+        self.answers.extend(answer.map(|it| it.without(&Slot::Protocol)));
         Ok(())
     }
 

@@ -7,6 +7,12 @@
 
 pub mod check;
 
+pub mod chat;
+
+pub mod courier;
+
+pub mod postbox;
+
 pub mod report;
 
 pub mod collect;

@@ -7,7 +7,7 @@ use std::{
 
 use runtime::{
     AgentId, Behaviour, Change, Context, Directory, Failure, Fields, Message, Performative,
-    Setting, StoreError, Template, states,
+    Setting, Slot, StoreError, Template, states,
 };
 use tokio::{
     sync::broadcast::{self, error::RecvError},
@@ -19,6 +19,10 @@ use crate::{
     queue::{self, OUTBOX, Parcel},
     report::presence_key,
 };
+
+mod flapping;
+
+use flapping::Flapping;
 
 /// How long members have to show up after a start before they count as gone.
 const GRACE: Duration = Duration::from_secs(10);
@@ -80,7 +84,8 @@ states! {
 pub struct Register {
     settings: Settings,
     moves: Option<broadcast::Receiver<Presence>>,
-    subscribers: BTreeMap<AgentId, RollCall>,
+    /// Who wants to hear news, which, and an answer to be filled in with them.
+    subscribers: BTreeMap<AgentId, (RollCall, Message)>,
     question: Option<std::sync::Arc<Message>>,
     news: Vec<Presence>,
     /// Everybody who ever came, so that who does not come back counts as gone.
@@ -91,6 +96,7 @@ pub struct Register {
     retry: Option<Instant>,
     /// When the members are called, once.
     call: Option<Instant>,
+    flapping: Flapping,
 }
 
 impl From<Settings> for Register {
@@ -105,6 +111,7 @@ impl From<Settings> for Register {
             unkept: VecDeque::new(),
             retry: None,
             call: None,
+            flapping: Flapping::default(),
         }
     }
 }
@@ -135,8 +142,12 @@ impl Behaviour for Register {
                 Ok(State::Watching)
             }
             State::Noting => {
-                let news = std::mem::take(&mut self.news);
-                self.unkept.extend(news.iter().cloned());
+                let mut news = std::mem::take(&mut self.news);
+                for presence in &mut news {
+                    if self.flapping.judge(presence) {
+                        self.unkept.push_back(presence.clone());
+                    }
+                }
                 self.keep(ctx).await?;
                 self.tell(ctx, &news).await?;
                 Ok(State::Watching)
@@ -154,6 +165,7 @@ impl Register {
     async fn watch(&mut self, ctx: &mut Context) -> Result<State, Failure> {
         let Some(moves) = &mut self.moves else { return Err(Failure::Interrupted) };
         let (calling, retrying) = (until(self.call), until(self.retry));
+        let stillness = until(self.flapping.calm());
         tokio::select! {
             question = ctx.receive() => {
                 self.question = Some(question?);
@@ -172,6 +184,12 @@ impl Register {
                 Ok(State::Noting)
             }
             () = retrying => Ok(State::Noting),
+            () = stillness => {
+                let calmed = self.flapping.calmed().into_iter();
+                let members = calmed.filter_map(|jid| ctx.directory().get(&jid.as_str().into()));
+                self.news = members.collect();
+                Ok(State::Noting)
+            }
             () = calling => Ok(State::Calling),
         }
     }
@@ -180,12 +198,16 @@ impl Register {
         let (Some(from), Ok(call)) = (question.from.clone(), question.read::<RollCall>()) else {
             return Ok(());
         };
-        let able = |it: &Presence| does(it, &call);
-        let members = ctx.directory().members().into_iter().filter(able).collect();
+        let mut members = ctx.directory().find(&call);
+        for member in &mut members {
+            member.flapping = self.flapping.is_flapping(&member.jid);
+        }
         if question.performative == Some(Performative::Subscribe)
             && self.subscribers.len() < SUBSCRIBERS
         {
-            self.subscribers.insert(from.to_bare(), call.clone());
+            let answer = question.reply(Performative::Inform, "");
+            let answer = answer.map(|it| it.with(Slot::Ontology, Presence::ONTOLOGY));
+            self.subscribers.extend(answer.map(|it| (from.to_bare(), (call.clone(), it))));
         }
         if let Some(answer) = question.reply_with(Performative::Inform, &Roll { members })? {
             self.send(ctx, answer).await?;
@@ -229,9 +251,11 @@ impl Register {
             if presence.show == Show::Unavailable {
                 self.subscribers.remove(&account);
             }
-            for (subscriber, call) in &self.subscribers {
-                if *subscriber != account && does(presence, call) {
-                    let inform = Message::new(Performative::Inform, subscriber.clone(), presence)?;
+            for (subscriber, (call, answer)) in &self.subscribers {
+                if *subscriber != account && Directory::answers(presence, call) {
+                    let mut inform = answer.clone();
+                    inform.to = subscriber.clone().into();
+                    inform.body = serde_json::to_string(presence)?.into();
                     self.send(ctx, inform).await?;
                 }
             }
@@ -262,13 +286,6 @@ async fn until(time: Option<Instant>) {
         Some(time) => tokio::time::sleep_until(time).await,
         None => std::future::pending().await,
     }
-}
-
-fn does(presence: &Presence, call: &RollCall) -> bool {
-    let said = &presence.announcement;
-    let duty = call.duties.is_empty() || said.duties.iter().any(|it| call.duties.contains(it));
-    let labels = call.labels.iter().all(|(name, value)| said.labels.get(name) == Some(value));
-    duty && labels && (call.shows.is_empty() || call.shows.contains(&presence.show))
 }
 
 /// What is noted of somebody on our own word.

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use runtime::{
-    Address, Behaviour, Context, Failure, Kept, Message, Performative, SendError, Slot, Template,
-    states,
+    Address, AgentId, Behaviour, Context, Failure, Kept, Message, Performative, SendError, Slot,
+    Template, states,
 };
 use serde_json::Value;
 use tokio::{sync::watch, time::Instant};
-use types::{Content, Items, Presence, Presences, Receipt};
+use types::{Content, Items, Presence, Presences, Receipt, Show};
 use uuid::Uuid;
 
 use crate::{
@@ -22,6 +22,8 @@ const BATCH: usize = 500;
 const BATCH_BYTES: usize = 64 * 1024;
 /// How long a confirmation may take before everything is said again.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// For how long one who confirmed nothing is passed over while there are others.
+const SUSPICION: Duration = Duration::from_secs(30);
 /// The least rest, however many come and go who are not asked for.
 const LEAST: Duration = Duration::from_millis(100);
 /// The longest rest while nobody is there.
@@ -66,6 +68,8 @@ pub struct Report {
     deadline: Instant,
     /// Who is there, as seen just before the last attempt.
     members: Option<watch::Receiver<u64>>,
+    /// Who was told.
+    receiver: Option<AgentId>,
 }
 
 impl From<Settings> for Report {
@@ -78,6 +82,7 @@ impl From<Settings> for Report {
             conversation: Uuid::new_v4().to_string(),
             deadline: Instant::now(),
             members: None,
+            receiver: None,
         }
     }
 }
@@ -135,8 +140,16 @@ impl Report {
         if self.told.is_empty() {
             return Ok(State::Waiting);
         }
+        let receiver = match ctx.resolve(&self.settings.to) {
+            Ok(receiver) => receiver,
+            Err(error) => {
+                tracing::debug!(%error, "nobody to report to");
+                return Ok(State::Resting);
+            }
+        };
+        self.receiver = Some(receiver.clone());
         let message = same
-            .message(&self.settings.to)?
+            .message(&receiver.into())?
             .with(Slot::ConversationId, self.conversation.as_str())
             .with(Slot::ReplyWith, self.conversation.as_str());
         match ctx.until_stopped(ctx.send(message)).await? {
@@ -163,11 +176,35 @@ impl Report {
         }
     }
 
+    /// Whether the one who was told is gone, and another one may be there.
+    fn is_forsaken(&self, ctx: &Context) -> bool {
+        let Some(receiver) = &self.receiver else { return false };
+        let is_gone = |it: Presence| it.show == Show::Unavailable;
+        matches!(self.settings.to, Address::Duty(_))
+            && ctx.directory().get(receiver).is_some_and(is_gone)
+    }
+
     async fn await_receipt(&mut self, ctx: &mut Context) -> Result<State, Failure> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        let Some(message) = ctx.receive_within(left).await? else {
-            // Said again: who receives it twice knows it by its key.
-            return Ok(State::Telling);
+        let mut members = ctx.directory().watch();
+        let message = loop {
+            if self.is_forsaken(ctx) {
+                return Ok(State::Telling);
+            }
+            tokio::select! {
+                message = ctx.receive() => break message?,
+                changed = members.changed() => if changed.is_err() {
+                    return Err(Failure::Interrupted);
+                },
+                // Said again, to another one if there is one: who receives it twice knows it by
+                // its key.
+                () = tokio::time::sleep_until(self.deadline) => {
+                    if let (Some(receiver), Address::Duty(_)) = (&self.receiver, &self.settings.to)
+                    {
+                        ctx.directory().suspect(receiver, SUSPICION);
+                    }
+                    return Ok(State::Telling);
+                }
+            }
         };
         let ours = message.slot(&Slot::InReplyTo) == Some(&self.conversation);
         let (true, Ok(receipt)) = (ours, message.read::<Receipt>()) else {
@@ -187,6 +224,9 @@ impl Report {
             return Ok(State::Resting);
         }
         queue::settle(ctx, changes).await?;
+        if let Some(receiver) = &self.receiver {
+            ctx.directory().trust(receiver);
+        }
         self.conversation = Uuid::new_v4().to_string();
         self.patience.restore();
         Ok(State::Waiting)
@@ -223,5 +263,7 @@ impl Same {
 
 /// The key of a presence in a queue. Somebody may come and go within a millisecond.
 pub(crate) fn presence_key(presence: &Presence) -> String {
-    format!("{}#{}#{:?}", presence.jid, presence.since_ms, presence.show).to_lowercase()
+    let flaps = if presence.flapping { "#flapping" } else { "" };
+    let Presence { jid, since_ms, show, .. } = presence;
+    format!("{jid}#{since_ms}#{show:?}{flaps}").to_lowercase()
 }

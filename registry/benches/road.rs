@@ -148,7 +148,7 @@ async fn start<B: Behaviour>(
         Announcement::default(),
         Arc::new(MemoryStore::default()),
     );
-    let spec = Spec { template: Template::Any, mailbox: MESSAGES, ..Spec::default() };
+    let spec = Spec { template: Template::Any, mailbox: 2 * MESSAGES, ..Spec::default() };
     agent.add(spec, make);
     let road = XmppRoad::connect(account, agent.door().clone()).unwrap();
     road.state().wait_for(|it| matches!(it, LinkState::Online)).await.unwrap();

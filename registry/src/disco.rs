@@ -39,7 +39,7 @@ pub(crate) fn info(me: &Announcement) -> DiscoInfoResult {
 
 fn form(me: &Announcement) -> DataForm {
     let labels: Vec<String> = me.labels.iter().map(|(name, it)| format!("{name}={it}")).collect();
-    let lists = [("behaviours", &me.behaviours), ("duties", &me.duties), ("labels", &labels)];
+    let lists = [("behaviours", &me.runs), ("duties", &me.duties), ("labels", &labels)];
     let list = |(name, values): (&str, &Vec<String>)| {
         let mut field = Field::new(name, FieldType::TextMulti);
         field.values = values.iter().map(|it| sayable(it).into_owned()).collect();
@@ -103,7 +103,7 @@ mod tests {
             duties: vec!["check".to_owned()],
             labels: [("site".to_owned(), "lux1".to_owned())].into(),
             version: "0.1.0".to_owned(),
-            behaviours: vec!["check".to_owned(), "heartbeat".to_owned()],
+            runs: vec!["check".to_owned(), "heartbeat".to_owned()],
         };
         insta::assert_snapshot!(String::from(&Element::from(info(&me))));
     }

@@ -279,7 +279,8 @@ impl Link {
         }
         let call = RollCall { duties: self.account.wants.clone(), ..RollCall::default() };
         let asked = Message::new(Performative::Subscribe, registrar.clone(), &call)
-            .map(|it| it.with(Slot::Protocol, "fipa-subscribe"));
+            .map(|it| it.with(Slot::Protocol, "fipa-subscribe").in_new_conversation())
+            .inspect(|it| self.door.said(it));
         if let Ok(stanza) = asked.map_err(drop).and_then(|it| codec::write(&it).map_err(drop)) {
             self.errands.push_back(Stanza::Message(stanza));
         }

@@ -6,12 +6,14 @@
 
 mod content;
 mod item;
+mod letter;
 mod presence;
 mod proof;
 mod report;
 
 pub use content::Content;
 pub use item::{Item, Items, Meta, Payload, Receipt};
+pub use letter::Delivered;
 pub use presence::{Announcement, Presence, Presences, Roll, RollCall, Show};
 pub use proof::{Leaf, Proof};
 pub use report::{BehaviourReport, Depth, Diagram, Exit, Node, Phase, Report, Violation};

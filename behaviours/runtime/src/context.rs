@@ -3,14 +3,14 @@
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
-use types::{Announcement, BehaviourReport};
+use types::{Announcement, BehaviourReport, Violation};
 
 use crate::{
     Address, AgentId, Behaviour, Change, Clock, Delivery, Desk, Directory, Errand, Failure, Handle,
-    Interrupted, Message, Mood, SendError, Sending, Spec, Store, TooMany, crew::Crew, handle::Gate,
-    machine::Machine, mailbox::Mailbox,
+    INBOX, Interrupted, LETTER, Message, Mood, POST, SendError, Sending, Spec, Store, TooMany,
+    crew::Crew, machine::Machine, mailbox::Mailbox, shown::Gate, talks,
 };
 
 /// A behaviour's view of its agent.
@@ -20,10 +20,14 @@ pub struct Context {
     pub(crate) name: Cow<'static, str>,
     pub(crate) mailbox: Mailbox,
     pub(crate) stop: CancellationToken,
-    pub(crate) gate: Gate,
-    pub(crate) changes: watch::Receiver<u64>,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) nudge: Arc<Notify>,
+    /// How many changes of its agent it has seen.
+    pub(crate) changes: u64,
     pub(crate) due_ms: Option<i64>,
     pub(crate) redrawn: bool,
+    /// Letters that were taken and are not dealt with yet.
+    pub(crate) taken: Vec<Arc<Message>>,
 }
 
 impl Context {
@@ -45,6 +49,12 @@ impl Context {
     /// How many messages no behaviour wanted.
     pub fn unwanted(&self) -> u64 {
         self.crew.door.unwanted()
+    }
+
+    /// How often somebody, this agent included, went against a protocol, and the last 100 times,
+    /// the oldest first.
+    pub fn violations(&self) -> (u64, Vec<Violation>) {
+        self.crew.door.violations()
     }
 
     /// Who else is there.
@@ -98,18 +108,68 @@ impl Context {
     }
 
     /// Waits for the next message that the behaviour wants. While it is paused it takes none.
+    ///
+    /// A letter counts as dealt with when the behaviour asks for the next message, or reaches its
+    /// end. Until then it is kept: when the behaviour fails it gets it again, and when the program
+    /// ends it is handed over again at the next start.
     pub async fn receive(&mut self) -> Result<Arc<Message>, Interrupted> {
+        self.settle().await;
         let Self { mailbox, stop, gate, .. } = self;
         let next = async {
             gate.passed().await;
             mailbox.next().await
         };
-        stop.run_until_cancelled(next).await.ok_or(Interrupted)
+        let message = stop.run_until_cancelled(next).await.ok_or(Interrupted)?;
+        self.note_taken(&message);
+        Ok(message)
     }
 
     /// The next message if there is one already.
     pub fn try_receive(&mut self) -> Option<Arc<Message>> {
-        if self.gate.is_closed() { None } else { self.mailbox.take() }
+        let message = if self.gate.is_closed() { None } else { self.mailbox.take() }?;
+        self.note_taken(&message);
+        Some(message)
+    }
+
+    fn note_taken(&mut self, message: &Arc<Message>) {
+        if message.kept_as.is_some() {
+            self.taken.push(Arc::clone(message));
+        }
+    }
+
+    /// The letters that were taken so far are dealt with.
+    pub(crate) async fn settle(&mut self) {
+        if self.taken.is_empty() {
+            return;
+        }
+        let keys = self.taken.iter().filter_map(|it| it.kept_as.as_deref());
+        let changes = keys.map(|key| Change::Remove { queue: INBOX, key: key.to_owned() });
+        if let Err(error) = self.store().commit(changes.collect()).await {
+            tracing::warn!(%error, "letters that were dealt with will come again");
+        }
+        self.taken.clear();
+    }
+
+    /// Has a message delivered, however long that takes: it is on disk once this is answered, is
+    /// sent again and again until the receiver has it on its disk too, and reaches it once. Where
+    /// it is addressed to a duty, whoever does it by then gets it. It may come after one that was
+    /// posted later. When the queue is full this is an error, and nothing is kept.
+    ///
+    /// What is returned is the id of the letter.
+    pub async fn post(&self, mut message: Message) -> Result<String, Failure> {
+        let id = uuid::Uuid::new_v4().to_string();
+        message.from = Some(self.me().clone());
+        message.set(LETTER, id.as_str());
+        let value = serde_json::to_vec(&message)?.into();
+        let change = Change::Push { queue: POST, key: id.clone(), value };
+        self.store().commit(vec![change]).await?;
+        Ok(id)
+    }
+
+    /// Hands a letter that is kept in the [`INBOX`] as `key` to the behaviours that want it.
+    pub fn hand_over(&self, mut message: Message, key: &str) -> Delivery {
+        message.kept_as = Some(key.into());
+        self.crew.door.deliver(message)
     }
 
     /// Like [`receive`](Self::receive), but gives up after `limit`.
@@ -123,29 +183,38 @@ impl Context {
         }
     }
 
+    /// Who an address means now: a duty is turned into whoever does it.
+    pub fn resolve(&self, address: &Address) -> Result<AgentId, SendError> {
+        match address {
+            Address::Agent(agent) => Ok(agent.clone()),
+            Address::Duty(duty) => {
+                let agent = self.directory().pick(duty, self.me());
+                agent.ok_or_else(|| SendError::NobodyFor(duty.clone()))
+            }
+        }
+    }
+
     /// Sends a message; waits while the road is busy. A duty is turned into whoever does it; what an
     /// agent says to itself takes no road.
     pub async fn send(&self, mut message: Message) -> Result<(), SendError> {
         message.from = Some(self.me().clone());
-        if let Address::Duty(duty) = &message.to {
-            let Some(agent) = self.directory().pick(duty, self.me()) else {
-                return Err(SendError::NobodyFor(duty.clone()));
-            };
-            message.to = agent.into();
-        }
-        if let Address::Agent(to) = &message.to
-            && to.bare() == self.me().bare()
-        {
-            let to = to.clone();
+        let to = self.resolve(&message.to)?;
+        message.to = to.clone().into();
+        if to.bare() == self.me().bare() {
             return match self.crew.door.deliver(message) {
                 Delivery::Full => Err(SendError::Full(to)),
                 Delivery::Taken(_) | Delivery::Unwanted => Ok(()),
             };
         }
-        match self.crew.road.get() {
-            Some(road) => done(road.send(message)).await,
-            None => Err(SendError::Closed),
+        let Some(road) = self.crew.road.get() else { return Err(SendError::Closed) };
+        let door = &self.crew.door;
+        door.said(&message);
+        let conversation = talks::conversation(&message);
+        let sent = done(road.send(message)).await;
+        if let (Err(_), Some((id, partner))) = (&sent, conversation) {
+            door.talks().unsaid(&id, &partner);
         }
+        sent
     }
 
     /// Adds a behaviour to the running agent; `factory` makes it, and makes it again after a
@@ -204,6 +273,22 @@ impl Context {
         format!("behaviour {}", self.name)
     }
 
+    /// Waits until somebody has this behaviour do at once what it would do at its time.
+    pub async fn nudged(&self) {
+        self.nudge.notified().await;
+    }
+
+    /// Keeps in mind what can be said of a result, for who asks why it is as it is. The last
+    /// 1,000 of an agent are remembered, until the program ends.
+    pub fn explain(&self, result: impl Into<String>, why: impl Into<String>) {
+        self.crew.recent.note(result.into(), why.into());
+    }
+
+    /// What can be said of a result of this agent, if it is remembered.
+    pub fn explanation(&self, result: &str) -> Option<String> {
+        self.crew.recent.find(result)
+    }
+
     /// Says by when this behaviour is to have made its next result, in milliseconds since
     /// 1970 UTC: one that is overdue is shown.
     pub fn due_by(&mut self, due_ms: Option<i64>) {
@@ -231,11 +316,10 @@ impl Context {
 
     /// Waits until some behaviour of this agent moved since the last call.
     pub async fn changed(&mut self) -> Result<(), Interrupted> {
-        let Self { changes, stop, .. } = self;
-        match stop.run_until_cancelled(changes.changed()).await {
-            Some(Ok(())) => Ok(()),
-            Some(Err(_)) | None => Err(Interrupted),
-        }
+        let seen = self.changes;
+        let changed = self.crew.changes.after(seen);
+        self.changes = self.stop.run_until_cancelled(changed).await.ok_or(Interrupted)?;
+        Ok(())
     }
 
     /// Sleeps, unless the agent shuts down first.

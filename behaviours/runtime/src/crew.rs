@@ -7,17 +7,19 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError, RwLock},
 };
 
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{Instrument, info_span};
 use types::Diagram;
 
 use crate::{
-    Behaviour, Clock, Context, Door, Handle, Road, Spec, State, Store,
-    handle::{Drawing, Gate},
+    Behaviour, Clock, Context, Door, Handle, Road, Spec, State, Store, Template,
+    handle::Drawing,
     machine::{Machine, Typed},
     mailbox::mailbox,
+    recent::Recent,
     run::{Board, supervise},
+    shown::{Changes, Gate},
 };
 
 /// Behaviours of one agent at a time, at most.
@@ -40,10 +42,11 @@ pub(crate) struct Crew {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Clock,
     /// Moves with every change of any behaviour.
-    pub(crate) changes: watch::Sender<u64>,
+    pub(crate) changes: Arc<Changes>,
     pub(crate) stop: CancellationToken,
     pub(crate) road: OnceLock<Arc<dyn Road>>,
     pub(crate) tasks: TaskTracker,
+    pub(crate) recent: Recent,
     members: RwLock<Members>,
     /// Behaviours that were added before the agent started.
     launches: Mutex<Vec<Launch>>,
@@ -73,10 +76,11 @@ impl Crew {
             door,
             store,
             clock,
-            changes: watch::Sender::new(0),
+            changes: Arc::default(),
             stop: CancellationToken::new(),
             road: OnceLock::new(),
             tasks: TaskTracker::new(),
+            recent: Recent::default(),
             members: RwLock::default(),
             launches: Mutex::default(),
         }
@@ -118,8 +122,10 @@ impl Crew {
         factory: impl FnMut() -> M + Send + 'static,
     ) -> Result<Handle, TooMany> {
         let running = self.road.get().is_some();
-        let (slit, inbox) = mailbox(spec.template, spec.mailbox);
-        let gate = Gate::default();
+        // Who wants no message is not asked about each.
+        let listens = spec.template != Template::None;
+        let (slit, inbox) = mailbox(spec.template, spec.mailbox, spec.takes_letters);
+        let (gate, nudge) = (Arc::<Gate>::default(), Arc::new(Notify::new()));
         let (handle, board) = {
             let mut members = self.members.write().unwrap_or_else(PoisonError::into_inner);
             if members.all.len() >= MOST {
@@ -127,38 +133,44 @@ impl Crew {
             }
             let wanted = if spec.name.is_empty() { &*run } else { &*spec.name };
             let name = members.free_name(wanted);
-            let board = Board::new(name, run, start, self.clock, drawing.clone());
+            let board =
+                Board::new(name, run, start, drawing.clone(), listens.then(|| slit.clone()), self);
             let handle = Handle {
                 drawing,
-                report: board.report.subscribe(),
+                report: Arc::clone(&board.report),
                 slit: slit.clone(),
                 stop: stop.child_token(),
-                kill: CancellationToken::new(),
-                gate: gate.clone(),
-                changes: self.changes.clone(),
+                kill: Arc::default(),
+                gate: Arc::clone(&gate),
+                nudge: Arc::clone(&nudge),
+                changes: Arc::clone(&self.changes),
                 is_passing: running,
             };
             members.push(handle.clone());
             (handle, board)
         };
-        self.door.add(slit);
-        let (stop, kill) = (handle.stop.clone(), handle.kill.clone());
+        if listens {
+            self.door.add(slit);
+        }
+        let (stop, kill) = (handle.stop.clone(), Arc::clone(&handle.kill));
         let launch = move |crew: &Arc<Self>| {
-            let name = board.report.borrow().name.clone();
+            let name = board.report.look().name.clone();
             let span = info_span!("behaviour", agent.jid = %crew.door.me(), behaviour.name = %name);
-            let changes = crew.changes.subscribe();
+            let changes = crew.changes.count();
             let ctx = Context {
                 crew: Arc::clone(crew),
                 name,
                 mailbox: inbox,
                 stop,
                 gate,
+                nudge,
                 changes,
                 due_ms: None,
                 redrawn: false,
+                taken: Vec::new(),
             };
-            let run = supervise(factory, spec.supervision, ctx, kill, board);
-            crew.tasks.spawn(run.instrument(span));
+            let run = supervise(factory, spec.supervision, ctx, board);
+            kill.arm(crew.tasks.spawn(run.instrument(span)).abort_handle());
         };
         if running {
             launch(self);
@@ -172,6 +184,7 @@ impl Crew {
 
     /// Lets everybody run over `road`.
     pub(crate) fn start(self: &Arc<Self>, road: Arc<dyn Road>) {
+        self.door.talks().start(self.clock, self.stop.clone());
         self.door.opens_on(Arc::clone(&road));
         // A crew starts once: its agent is gone then.
         drop(self.road.set(road));
@@ -197,7 +210,7 @@ impl Crew {
     }
 
     pub(crate) fn changed(&self) {
-        self.changes.send_modify(|it| *it += 1);
+        self.changes.bump();
     }
 }
 
@@ -222,7 +235,7 @@ impl Members {
             let goes = surplus > 0 && is_over(it);
             if goes {
                 surplus -= 1;
-                names.remove(&*it.report.borrow().name);
+                names.remove(&*it.report.look().name);
             }
             !goes
         });

@@ -1,15 +1,19 @@
 //! Who is there and what for, as far as this agent knows.
 
+mod choice;
+
 use std::{
     collections::BTreeMap,
-    hash::{DefaultHasher, Hash, Hasher},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use tokio::sync::{broadcast, watch};
-use types::{Presence, Show};
+use types::{Presence, RollCall, Show};
 
 use crate::{AgentId, Duty};
+
+use choice::Choices;
 
 /// Moves that a slow listener may lag behind; then it reads the members anew.
 const MOVES: usize = 1024;
@@ -19,15 +23,21 @@ const MOVES: usize = 1024;
 /// Clones share one directory.
 #[derive(Clone, Debug)]
 pub struct Directory {
-    members: Arc<Mutex<BTreeMap<AgentId, Presence>>>,
+    known: Arc<Mutex<Known>>,
     version: Arc<watch::Sender<u64>>,
     moves: broadcast::Sender<Presence>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    members: BTreeMap<AgentId, Presence>,
+    choices: Choices,
 }
 
 impl Default for Directory {
     fn default() -> Self {
         Self {
-            members: Arc::default(),
+            known: Arc::default(),
             version: Arc::new(watch::Sender::new(0)),
             moves: broadcast::Sender::new(MOVES),
         }
@@ -39,19 +49,25 @@ impl Directory {
     /// without an announcement keeps the one known.
     pub fn note(&self, mut presence: Presence) {
         {
-            let mut members = self.lock();
+            let mut known = self.lock();
             let account = AgentId::from(presence.jid.as_str()).to_bare();
             account.as_str().clone_into(&mut presence.jid);
-            if let Some(known) = members.get(&account) {
+            if let Some(before) = known.members.get(&account) {
                 if presence.announcement.role.is_empty() {
-                    presence.announcement = known.announcement.clone();
+                    presence.announcement = before.announcement.clone();
                 }
-                let same = Presence { since_ms: known.since_ms, ..presence.clone() };
-                if same == *known {
+                // More or less to do does not make anybody come anew.
+                let busier =
+                    Presence { load: presence.load, since_ms: presence.since_ms, ..before.clone() };
+                if presence == busier {
+                    presence.since_ms = before.since_ms;
+                }
+                if presence == *before {
                     return;
                 }
             }
-            members.insert(account, presence.clone());
+            known.members.insert(account, presence.clone());
+            known.choices.reconsider();
         }
         self.version.send_modify(|it| *it += 1);
         // Nobody may be listening.
@@ -65,21 +81,55 @@ impl Directory {
 
     /// What is known of an account.
     pub fn get(&self, who: &AgentId) -> Option<Presence> {
-        self.lock().get(&who.to_bare()).cloned()
+        self.lock().members.get(&who.to_bare()).cloned()
     }
 
     /// Everybody, by account.
     pub fn members(&self) -> Vec<Presence> {
-        self.lock().values().cloned().collect()
+        self.lock().members.values().cloned().collect()
     }
 
-    /// Who does `duty` best for `asker`: the most available, and among equals always the same
-    /// for one asker but spread over the askers. Who is gone does nothing.
+    /// Everybody who answers `call`, by account.
+    pub fn find(&self, call: &RollCall) -> Vec<Presence> {
+        let known = self.lock();
+        known.members.values().filter(|it| Self::answers(it, call)).cloned().collect()
+    }
+
+    /// Whether somebody answers `call`: does one of the duties, has all of the labels, and is
+    /// available in one of the ways; where the call names none, any will do.
+    pub fn answers(presence: &Presence, call: &RollCall) -> bool {
+        let said = &presence.announcement;
+        let duty = call.duties.is_empty() || said.duties.iter().any(|it| call.duties.contains(it));
+        let labels = call.labels.iter().all(|(name, value)| said.labels.get(name) == Some(value));
+        duty && labels && (call.shows.is_empty() || call.shows.contains(&presence.show))
+    }
+
+    /// Who does `duty` best for `asker`. Who is gone does nothing.
+    ///
+    /// Whoever was chosen before stays chosen while it is there and labelled as asked for, and as
+    /// long as nobody is more available, it is not the one that comes and goes while others of
+    /// the same availability stay, and it is not overloaded (75 percent or more) while another of
+    /// the same availability has room (less than 50 percent).
+    ///
+    /// Otherwise it is the most available; of those one that does not come and go; of those the
+    /// least loaded, in steps of 25 percent; and among equals always the same for one asker, but
+    /// spread over the askers. Who is under [suspicion](Self::suspect) comes after all others.
+    ///
+    /// 4,096 choices are remembered, then the oldest is forgotten.
     pub fn pick(&self, duty: &Duty, asker: &AgentId) -> Option<AgentId> {
-        let members = self.lock();
-        let able = members.iter().filter(|(_, it)| does(it, duty));
-        let best = able.min_by_key(|(account, it)| (it.show, spread(asker, account)));
-        best.map(|(account, _)| account.clone())
+        let Known { members, choices } = &mut *self.lock();
+        choices.choose(members, duty, asker)
+    }
+
+    /// Passes over somebody who was asked and did not answer, for so long, while there is anybody
+    /// else. Of 4,096 suspects at once, the one whose time is up first is let go for another.
+    pub fn suspect(&self, who: &AgentId, time: Duration) {
+        self.lock().choices.suspect(who, time);
+    }
+
+    /// Takes a suspicion back: it answered.
+    pub fn trust(&self, who: &AgentId) {
+        self.lock().choices.trust(who);
     }
 
     /// Wakes whenever something changed.
@@ -92,8 +142,8 @@ impl Directory {
         self.moves.subscribe()
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<AgentId, Presence>> {
-        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -108,61 +158,5 @@ fn does(presence: &Presence, duty: &Duty) -> bool {
             .all(|(name, value)| said.labels.get(&**name).is_some_and(|it| **it == **value))
 }
 
-/// Rendezvous hashing: the order in which one asker likes the accounts.
-fn spread(asker: &AgentId, account: &AgentId) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (asker.bare(), account).hash(&mut hasher);
-    hasher.finish()
-}
-
 #[cfg(test)]
-mod tests {
-    use types::Announcement;
-
-    use super::*;
-
-    fn presence(jid: &str, show: Show) -> Presence {
-        let duties = vec!["aggregate".to_owned()];
-        let announcement =
-            Announcement { role: "aggregator".to_owned(), duties, ..Announcement::default() };
-        Presence { jid: jid.to_owned(), show, announcement, ..Presence::default() }
-    }
-
-    #[test]
-    fn the_most_available_is_picked_and_nobody_who_is_gone() {
-        let directory = Directory::default();
-        let asker = AgentId::from("probe@test");
-        assert_eq!(directory.pick(&"aggregate".into(), &asker), None);
-        directory.note(presence("a@test/1", Show::Away));
-        directory.note(presence("b@test", Show::Available));
-        assert_eq!(directory.pick(&"aggregate".into(), &asker), Some("b@test".into()));
-        assert_eq!(directory.pick(&"analyze".into(), &asker), None);
-        directory.note(presence("b@test", Show::Unavailable));
-        assert_eq!(directory.pick(&"aggregate".into(), &asker), Some("a@test".into()));
-    }
-
-    #[test]
-    fn equals_share_the_askers() {
-        let directory = Directory::default();
-        directory
-            .note_all([presence("a@test", Show::Available), presence("b@test", Show::Available)]);
-        let pick =
-            |n: u32| directory.pick(&"aggregate".into(), &AgentId::from(format!("probe{n}@test")));
-        let chosen_a = (0..100).filter(|n| pick(*n) == Some("a@test".into())).count();
-        assert!((20..80).contains(&chosen_a), "{chosen_a}");
-        assert_eq!(pick(7), pick(7));
-    }
-
-    #[test]
-    fn a_bare_goodbye_keeps_what_was_announced_and_a_repeat_is_no_news() {
-        let directory = Directory::default();
-        let mut moves = directory.moves();
-        directory.note(presence("a@test", Show::Available));
-        directory.note(Presence { since_ms: 9, ..presence("a@test", Show::Available) });
-        let gone = presence("a@test", Show::Unavailable);
-        directory.note(Presence { announcement: Announcement::default(), ..gone });
-        assert_eq!(moves.try_recv().unwrap().show, Show::Available);
-        assert_eq!(moves.try_recv().unwrap().announcement.role, "aggregator");
-        assert!(moves.try_recv().is_err());
-    }
-}
+mod tests;

@@ -10,11 +10,11 @@ use std::{
 
 use tokio::{sync::watch, time::Instant};
 use tracing::{debug, warn};
-use types::{Announcement, Content, Presence, Roll};
+use types::{Announcement, Content, Presence, Roll, Violation};
 
 use crate::{
     AgentId, Desk, Directory, Errand, Message, Mood, Performative, Road, SendError, Sending,
-    mailbox::Slit,
+    mailbox::Slit, talks::Talks,
 };
 
 /// Requests to see our presence that wait for a person; further ones are passed over.
@@ -48,6 +48,7 @@ struct Inner {
     directory: Directory,
     desk: Desk,
     slits: RwLock<Vec<Slit>>,
+    talks: Arc<Talks>,
     unwanted: AtomicU64,
     online: watch::Sender<bool>,
     mood: watch::Sender<Mood>,
@@ -60,6 +61,7 @@ struct Inner {
 impl Door {
     pub(crate) fn new(me: AgentId, announcement: Announcement, registrar: Option<AgentId>) -> Self {
         Self(Arc::new(Inner {
+            talks: Talks::new(me.clone()),
             me,
             announcement,
             registrar,
@@ -140,15 +142,16 @@ impl Door {
         self.0.asked.subscribe()
     }
 
-    /// Hands a message to every behaviour that wants it. A mailbox that is full turns it away
-    /// and counts it. What the registrar tells of who is there goes into the directory. A message
+    /// Hands a message to every behaviour that wants it. A mailbox that is full, or half
+    /// full of messages by the same sender, turns it away and counts it. What the registrar tells of who is there goes into the directory. A message
     /// that nobody wants is counted, and answered where FIPA says so.
     pub fn deliver(&self, message: Message) -> Delivery {
+        self.heard(&message);
         if self.is_roll(&message) {
             return Delivery::Taken(0);
         }
         let message = Arc::new(message);
-        let (taken, full) = self.offer(&message);
+        let (taken, full) = self.offer(&message, Slit::put_fairly);
         full.iter().for_each(Slit::count_dropped);
         match (taken, full.is_empty()) {
             (0, true) => Delivery::Unwanted,
@@ -160,6 +163,27 @@ impl Door {
     /// How many messages no behaviour wanted.
     pub fn unwanted(&self) -> u64 {
         self.0.unwanted.load(Ordering::Relaxed)
+    }
+
+    /// Follows a message that a road sends on its own behalf, in our name. What behaviours send is
+    /// followed anyway.
+    pub fn said(&self, message: &Message) {
+        self.0.talks.said(message);
+    }
+
+    /// How often somebody, we included, spoke out of turn in a conversation by a protocol or did
+    /// not answer in time, and the last 100 times, the oldest first.
+    pub fn violations(&self) -> (u64, Vec<Violation>) {
+        self.0.talks.violations()
+    }
+
+    /// Follows a message that came in.
+    pub(crate) fn heard(&self, message: &Message) {
+        self.0.talks.heard(message);
+    }
+
+    pub(crate) fn talks(&self) -> &Arc<Talks> {
+        &self.0.talks
     }
 
     pub(crate) fn watch_online(&self) -> watch::Receiver<bool> {
@@ -194,14 +218,18 @@ impl Door {
     }
 
     /// How many took it, and who would have but for want of room.
-    pub(crate) fn offer(&self, message: &Arc<Message>) -> (usize, Vec<Slit>) {
+    pub(crate) fn offer(
+        &self,
+        message: &Arc<Message>,
+        put: fn(&Slit, Arc<Message>) -> Result<(), crate::Full>,
+    ) -> (usize, Vec<Slit>) {
         let (mut taken, mut full, mut wanted) = (0, Vec::new(), false);
         for slit in self.0.slits.read().unwrap_or_else(PoisonError::into_inner).iter() {
             if !slit.wants(message) {
                 continue;
             }
             wanted = true;
-            match slit.put(Arc::clone(message)) {
+            match put(slit, Arc::clone(message)) {
                 Ok(()) => taken += 1,
                 Err(crate::Full) => full.push(slit.clone()),
             }
@@ -252,17 +280,19 @@ impl Door {
             message.from = message.from.as_ref().map(AgentId::as_str),
             "nobody wants this message"
         );
-        let is_answer = message.slot(&crate::Slot::InReplyTo).is_some();
-        if is_answer || message.performative == Some(Performative::NotUnderstood) {
-            return;
-        }
-        if message.performative.is_none() || !self.may_answer() {
+        if !message.wants_answer_if_not_understood() || !self.may_answer() {
             return;
         }
         let why = "no behaviour here wants such a message";
         let answer = message.reply(Performative::NotUnderstood, why);
-        let (Some(mut answer), Some(road)) = (answer, self.0.road.get()) else { return };
+        let (Some(from), Some(mut answer), Some(road)) = (&message.from, answer, self.0.road.get())
+        else {
+            return;
+        };
+        // Whoever names somebody else in `reply-to` does not have us pester them.
+        answer.to = from.clone().into();
         answer.from = Some(self.me().clone());
+        self.said(&answer);
         // While the road is busy such an answer is not worth waiting for.
         drop(road.send(answer));
     }

@@ -9,10 +9,20 @@ mod behaviour;
 mod state;
 
 mod kinds;
+mod timetable;
 
+mod compose;
+
+mod address;
 mod message;
 mod performative;
+mod slot;
+mod timestamp;
+
+mod pattern;
 mod template;
+
+mod protocol;
 
 mod mailbox;
 
@@ -23,11 +33,13 @@ mod crew;
 mod handle;
 mod machine;
 mod run;
+mod shown;
 mod supervise;
 
 mod directory;
 mod door;
 mod road;
+mod talks;
 
 mod desk;
 mod mood;
@@ -36,15 +48,20 @@ mod memory;
 
 mod store;
 
+mod letter;
+mod recent;
+
 mod clock;
 
 mod catalogue;
 mod fields;
 
+pub use address::{Address, AgentId, Duty};
 pub use agent::{Agent, AgentHandle, Spec};
 pub use behaviour::{Behaviour, Chain, Failure, Interrupted, Task};
 pub use catalogue::{Catalogue, Entry};
 pub use clock::Clock;
+pub use compose::{Parallel, Part, Sequence, Together, Until};
 pub use context::Context;
 pub use crew::TooMany;
 pub use desk::{Call, Command, Desk, FormField, Page};
@@ -52,15 +69,22 @@ pub use directory::Directory;
 pub use door::{Delivery, Door};
 pub use fields::{Fields, Problem, Setting};
 pub use handle::Handle;
-pub use kinds::{Cycle, Cyclic, Delay, Once, OneShot, Period, Periodic, Timeout};
+pub use kinds::{
+    Cron, Cycle, Cyclic, Delay, Occasion, Once, OneShot, Pace, Period, Periodic, Timeout,
+};
+pub use letter::{INBOX, LETTER, POST};
 pub use machine::Machine;
 pub use mailbox::Full;
 pub use memory::Hub;
-pub use message::{Address, AgentId, Duty, Message, Slot};
+pub use message::Message;
 pub use mood::Mood;
+pub use pattern::{BadPattern, Pattern, Spelling};
 pub use performative::{Performative, UnknownPerformative};
+pub use protocol::{Breach, Conversations, Dialogue, Protocol, Role, Stage, UnknownProtocol};
 pub use road::{Errand, PUBLISHED, Road, SendError, Sending};
-pub use state::{State, diagram, mermaid};
+pub use slot::Slot;
+pub use state::{State, diagram, dot, mermaid};
 pub use store::{Change, Kept, MemoryStore, Store, StoreError, StoreFuture};
 pub use supervise::{Restart, Supervision};
-pub use template::Template;
+pub use template::{BadTemplate, Template, TemplateFault};
+pub use timetable::{Timetable, TimetableError};

@@ -1,7 +1,7 @@
 //! A behaviour's inbox: bounded, filtered, and it counts what it turns away.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     mem,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -12,20 +12,31 @@ use std::{
 use tokio::sync::Notify;
 use types::Depth;
 
-use crate::{Message, Template};
+use crate::{AgentId, Message, Template};
 
 /// The mailbox has no room; the message was turned away and counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 
+/// A message that waits.
+#[derive(Debug)]
+struct Waiting {
+    message: Arc<Message>,
+    /// Whether it counts among those of its sender.
+    is_counted: bool,
+}
+
 #[derive(Debug)]
 struct Shared {
     template: Template,
+    takes_letters: bool,
     capacity: usize,
     /// Messages in `queue` and in the behaviour's hand.
     waiting: AtomicUsize,
     dropped: AtomicU64,
-    queue: Mutex<VecDeque<Arc<Message>>>,
+    queue: Mutex<VecDeque<Waiting>>,
+    /// How many of the messages that wait are by whom, as far as they come from outside.
+    shares: Mutex<HashMap<AgentId, usize>>,
     arrived: Notify,
     room: Notify,
 }
@@ -39,16 +50,18 @@ pub(crate) struct Slit(Arc<Shared>);
 pub(crate) struct Mailbox {
     shared: Arc<Shared>,
     /// What was taken out of the queue in one go and not looked at yet.
-    hand: VecDeque<Arc<Message>>,
+    hand: VecDeque<Waiting>,
 }
 
-pub(crate) fn mailbox(template: Template, capacity: usize) -> (Slit, Mailbox) {
+pub(crate) fn mailbox(template: Template, capacity: usize, takes_letters: bool) -> (Slit, Mailbox) {
     let shared = Arc::new(Shared {
         template,
+        takes_letters,
         capacity,
         waiting: AtomicUsize::new(0),
         dropped: AtomicU64::new(0),
         queue: Mutex::default(),
+        shares: Mutex::default(),
         arrived: Notify::new(),
         room: Notify::new(),
     });
@@ -56,8 +69,23 @@ pub(crate) fn mailbox(template: Template, capacity: usize) -> (Slit, Mailbox) {
 }
 
 impl Shared {
-    fn queue(&self) -> MutexGuard<'_, VecDeque<Arc<Message>>> {
+    fn queue(&self) -> MutexGuard<'_, VecDeque<Waiting>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn shares(&self) -> MutexGuard<'_, HashMap<AgentId, usize>> {
+        self.shares.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A message of `sender` does not wait any more.
+    fn give_back(&self, sender: &AgentId) {
+        let mut shares = self.shares();
+        if let Some(share) = shares.get_mut(sender) {
+            *share -= 1;
+            if *share == 0 {
+                shares.remove(sender);
+            }
+        }
     }
 }
 
@@ -67,10 +95,35 @@ impl Slit {
     }
 
     pub(crate) fn wants(&self, message: &Message) -> bool {
-        self.0.template.matches(message)
+        message.is_unkept_letter() == self.0.takes_letters && self.0.template.matches(message)
+    }
+
+    /// Puts a message in that comes from outside: one sender may fill half of a mailbox and no
+    /// more, so that there is room for the others.
+    pub(crate) fn put_fairly(&self, message: Arc<Message>) -> Result<(), Full> {
+        let Some(from) = message.from.as_ref().map(AgentId::to_bare) else {
+            return self.put(message);
+        };
+        {
+            let mut shares = self.0.shares();
+            let share = shares.entry(from.clone()).or_default();
+            if *share >= self.0.capacity.div_ceil(2) {
+                return Err(Full);
+            }
+            *share += 1;
+        }
+        let put = self.put_in(Waiting { message, is_counted: true });
+        if put.is_err() {
+            self.0.give_back(&from);
+        }
+        put
     }
 
     pub(crate) fn put(&self, message: Arc<Message>) -> Result<(), Full> {
+        self.put_in(Waiting { message, is_counted: false })
+    }
+
+    fn put_in(&self, message: Waiting) -> Result<(), Full> {
         if self.0.waiting.fetch_add(1, Ordering::AcqRel) >= self.0.capacity {
             self.0.waiting.fetch_sub(1, Ordering::AcqRel);
             return Err(Full);
@@ -109,20 +162,26 @@ impl Slit {
 }
 
 impl Mailbox {
-    /// The other end.
-    pub(crate) fn slit(&self) -> Slit {
-        Slit(Arc::clone(&self.shared))
-    }
-
     pub(crate) fn take(&mut self) -> Option<Arc<Message>> {
         if self.hand.is_empty() {
             mem::swap(&mut self.hand, &mut *self.shared.queue());
         }
-        let message = self.hand.pop_front()?;
+        let Waiting { message, is_counted } = self.hand.pop_front()?;
+        if is_counted && let Some(from) = &message.from {
+            self.shared.give_back(&from.to_bare());
+        }
         if self.shared.waiting.fetch_sub(1, Ordering::AcqRel) >= self.shared.capacity {
             self.shared.room.notify_waiters();
         }
         Some(message)
+    }
+
+    /// Puts back, before all others, what was taken out and not dealt with.
+    pub(crate) fn put_back(&mut self, messages: Vec<Arc<Message>>) {
+        for message in messages.into_iter().rev() {
+            self.shared.waiting.fetch_add(1, Ordering::AcqRel);
+            self.hand.push_front(Waiting { message, is_counted: false });
+        }
     }
 
     pub(crate) async fn next(&mut self) -> Arc<Message> {
@@ -146,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_full_mailbox_turns_away_until_there_is_room() {
-        let (slit, mut mailbox) = mailbox(Template::Any, 2);
+        let (slit, mut mailbox) = mailbox(Template::Any, 2, false);
         assert_eq!([slit.put(message()), slit.put(message())], [Ok(()), Ok(())]);
         assert_eq!(slit.put(message()), Err(Full));
         assert!(mailbox.take().is_some());
@@ -154,9 +213,26 @@ mod tests {
         assert_eq!(slit.depth().queued, 2);
     }
 
+    #[test]
+    fn one_sender_cannot_fill_a_mailbox() {
+        let (slit, mut mailbox) = mailbox(Template::Any, 4, false);
+        let from = |jid: &str| {
+            let mut message = Message::text(Performative::Inform, "b@test", "hello");
+            message.from = Some(jid.into());
+            Arc::new(message)
+        };
+        let (flood, other) = (from("flood@test/1"), from("other@test/1"));
+        assert_eq!(slit.put_fairly(Arc::clone(&flood)), Ok(()));
+        assert_eq!(slit.put_fairly(from("flood@test/2")), Ok(()));
+        assert_eq!(slit.put_fairly(Arc::clone(&flood)), Err(Full));
+        assert_eq!(slit.put_fairly(other), Ok(()));
+        assert!(mailbox.take().is_some());
+        assert_eq!(slit.put_fairly(flood), Ok(()));
+    }
+
     #[tokio::test]
     async fn nothing_is_left_behind_between_hand_and_queue() {
-        let (slit, mut mailbox) = mailbox(Template::Any, 100);
+        let (slit, mut mailbox) = mailbox(Template::Any, 100, false);
         for _ in 0..3 {
             slit.put(message()).unwrap();
         }

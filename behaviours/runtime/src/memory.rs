@@ -9,12 +9,14 @@ use std::{
 
 use types::{Presence, Show};
 
-use crate::{Address, AgentId, Clock, Door, Message, Road, SendError, Sending, mailbox::Slit};
+use crate::{
+    Address, AgentId, Clock, Door, Errand, Message, Road, SendError, Sending, mailbox::Slit,
+};
 
 /// How long a sender waits for room in a full mailbox before it is told.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Connects agents of one process with each other: each sees the presence of all.
+/// Connects agents of one process with each other.
 #[derive(Clone, Debug, Default)]
 pub struct Hub {
     doors: Arc<RwLock<HashMap<AgentId, Door>>>,
@@ -26,10 +28,21 @@ pub struct Hub {
 struct Lane {
     hub: Hub,
     me: AgentId,
+    /// The way to everybody else.
+    far: Option<Arc<dyn Road>>,
 }
 
 impl Hub {
-    /// Connects an agent.
+    /// Connects an agent with neighbours that also have a road to the world: what they say to
+    /// each other takes no such road and needs no server. Who is there is told by the far road.
+    pub fn join_beside(&self, door: &Door, far: Arc<dyn Road>) -> Arc<dyn Road> {
+        let me = door.me().to_bare();
+        let mut doors = self.doors.write().unwrap_or_else(PoisonError::into_inner);
+        doors.insert(me.clone(), door.clone());
+        Arc::new(Lane { hub: self.clone(), me, far: Some(far) })
+    }
+
+    /// Connects an agent that has no other road: each sees the presence of all.
     pub fn join(&self, door: &Door) -> Arc<dyn Road> {
         let me = door.me().to_bare();
         let hello = self.presence(door, Show::Available);
@@ -42,7 +55,20 @@ impl Hub {
             doors.values().for_each(|other| other.presence(hello.clone()));
         }
         door.set_online(true);
-        Arc::new(Lane { hub: self.clone(), me })
+        Arc::new(Lane { hub: self.clone(), me, far: None })
+    }
+
+    fn find(&self, who: &AgentId) -> Option<Door> {
+        let doors = self.doors.read().unwrap_or_else(PoisonError::into_inner);
+        let found = match doors.get(who) {
+            None if !who.is_bare() => doors.get(&who.to_bare()),
+            found => found,
+        };
+        found.cloned()
+    }
+
+    fn forget(&self, me: &AgentId) {
+        self.doors.write().unwrap_or_else(PoisonError::into_inner).remove(me);
     }
 
     fn leave(&self, me: &AgentId) {
@@ -69,27 +95,43 @@ impl Hub {
 impl Road for Lane {
     /// A full mailbox makes the sender wait, 5 seconds at most.
     fn send(&self, message: Message) -> Sending {
-        let doors = self.hub.doors.read().unwrap_or_else(PoisonError::into_inner);
         let Address::Agent(to) = &message.to else { return Sending::Done(Err(SendError::Closed)) };
-        let Some(door) = (match doors.get(to) {
-            None if !to.is_bare() => doors.get(&to.to_bare()),
-            found => found,
-        }) else {
-            return Sending::Done(Err(SendError::Unknown(to.clone())));
+        // The door itself may send something back while it takes this in.
+        let Some(door) = self.hub.find(to) else {
+            return match &self.far {
+                Some(far) => far.send(message),
+                None => Sending::Done(Err(SendError::Unknown(to.clone()))),
+            };
         };
+        door.heard(&message);
         if door.is_roll(&message) {
             return Sending::Done(Ok(()));
         }
         let message = Arc::new(message);
-        let (_taken, full) = door.offer(&message);
+        let (_taken, full) = door.offer(&message, Slit::put);
         if full.is_empty() {
             return Sending::Done(Ok(()));
         }
         Sending::Later(Box::pin(wait_for_room(message, full)))
     }
 
+    fn run(&self, errand: Errand) -> Sending {
+        match &self.far {
+            Some(far) => far.run(errand),
+            None => Sending::Done(Err(SendError::Unable(errand.name()))),
+        }
+    }
+
     fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(async { self.hub.leave(&self.me) })
+        Box::pin(async {
+            match &self.far {
+                Some(far) => {
+                    self.hub.forget(&self.me);
+                    far.close().await;
+                }
+                None => self.hub.leave(&self.me),
+            }
+        })
     }
 }
 

@@ -1,215 +1,40 @@
 //! What agents say to each other.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{sync::Arc, time::SystemTime};
 
+use serde::{Deserialize, Serialize};
 use types::Content;
 
-use crate::Performative;
+use crate::{Address, AgentId, Performative, Slot, timestamp};
 
-/// An agent's address: its JID, as text.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct AgentId(Arc<str>);
-
-impl AgentId {
-    /// The address as it was given.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The account, without the connection that speaks for it (`name@domain`).
-    pub fn bare(&self) -> &str {
-        self.0.split_once('/').map_or(&*self.0, |(bare, _resource)| bare)
-    }
-
-    /// Whether no connection is named.
-    pub fn is_bare(&self) -> bool {
-        !self.0.contains('/')
-    }
-
-    /// The address of the account.
-    #[must_use]
-    pub fn to_bare(&self) -> Self {
-        if self.is_bare() { self.clone() } else { Self::from(self.bare()) }
-    }
-
-    /// The domain of the account.
-    pub fn domain(&self) -> &str {
-        let bare = self.bare();
-        bare.split_once('@').map_or(bare, |(_name, domain)| domain)
-    }
-
-    /// Whether both mean the same account, or the same connection where this one names it.
-    pub fn covers(&self, other: &Self) -> bool {
-        if self.is_bare() { self.bare() == other.bare() } else { self == other }
-    }
-}
-
-impl From<&str> for AgentId {
-    fn from(jid: &str) -> Self {
-        Self(jid.into())
-    }
-}
-
-impl From<String> for AgentId {
-    fn from(jid: String) -> Self {
-        Self(jid.into())
-    }
-}
-
-impl fmt::Display for AgentId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// To whom: an agent, or whoever does a duty.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Address {
-    /// This agent.
-    Agent(AgentId),
-    /// Whoever the registry finds for this duty.
-    Duty(Duty),
-}
-
-/// A duty, and what whoever does it must be labelled with.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Duty {
-    /// What is to be done: `aggregate`, …
-    pub name: Arc<str>,
-    /// Labels and what they must say, by name.
-    pub labels: Arc<[(Arc<str>, Arc<str>)]>,
-}
-
-impl From<&str> for Duty {
-    /// Reads `aggregate`, or `aggregate[site=lux1,net=dmz]`.
-    fn from(text: &str) -> Self {
-        let Some((name, labels)) = text.strip_suffix(']').and_then(|it| it.split_once('[')) else {
-            return Self { name: text.into(), labels: Arc::from([]) };
-        };
-        let pair = |label: &str| {
-            let (name, value) = label.split_once('=').unwrap_or((label, ""));
-            (Arc::from(name.trim()), Arc::from(value.trim()))
-        };
-        let labels = labels.split(',').filter(|it| !it.trim().is_empty()).map(pair);
-        let mut labels: Vec<_> = labels.collect();
-        labels.sort_unstable();
-        Self { name: name.into(), labels: labels.into() }
-    }
-}
-
-impl fmt::Display for Duty {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name)?;
-        if self.labels.is_empty() {
-            return Ok(());
-        }
-        let labels: Vec<_> = self.labels.iter().map(|(name, it)| format!("{name}={it}")).collect();
-        write!(f, "[{}]", labels.join(","))
-    }
-}
-
-impl From<&str> for Address {
-    fn from(text: &str) -> Self {
-        text.strip_prefix("duty:")
-            .map_or_else(|| Self::Agent(text.into()), |duty| Self::Duty(duty.into()))
-    }
-}
-
-impl From<AgentId> for Address {
-    fn from(agent: AgentId) -> Self {
-        Self::Agent(agent)
-    }
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Agent(agent) => agent.fmt(f),
-            Self::Duty(duty) => write!(f, "duty:{duty}"),
-        }
-    }
-}
-
-/// A slot of FIPA's message (SC00061G), or whatever else its sender attached.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Slot {
-    /// The vocabulary of the content.
-    Ontology,
-    /// The language of the content.
-    Language,
-    /// The encoding of the content.
-    Encoding,
-    /// The media type of the content.
-    ContentType,
-    /// The interaction protocol.
-    Protocol,
-    /// The conversation.
-    ConversationId,
-    /// What a reply is to repeat.
-    ReplyWith,
-    /// What it replies to.
-    InReplyTo,
-    /// Until when a reply is awaited.
-    ReplyBy,
-    /// To whom replies go.
-    ReplyTo,
-    /// When it was made.
-    CreationTimestamp,
-    /// Something that FIPA does not name.
-    Other(Cow<'static, str>),
-}
-
-impl Slot {
-    const NAMED: [(Self, &'static str); 11] = [
-        (Self::Ontology, "ontology"),
-        (Self::Language, "language"),
-        (Self::Encoding, "encoding"),
-        (Self::ContentType, "content-type"),
-        (Self::Protocol, "protocol"),
-        (Self::ConversationId, "conversation-id"),
-        (Self::ReplyWith, "reply-with"),
-        (Self::InReplyTo, "in-reply-to"),
-        (Self::ReplyBy, "reply-by"),
-        (Self::ReplyTo, "reply-to"),
-        (Self::CreationTimestamp, "creation-timestamp"),
-    ];
-
-    /// Its name on the wire.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Other(name) => name,
-            named => Self::NAMED
-                .iter()
-                .find_map(|(slot, name)| (slot == named).then_some(*name))
-                .unwrap_or_default(),
-        }
-    }
-}
-
-impl From<&str> for Slot {
-    fn from(name: &str) -> Self {
-        Self::NAMED
-            .iter()
-            .find_map(|(slot, it)| (*it == name).then(|| slot.clone()))
-            .unwrap_or_else(|| Self::Other(Cow::Owned(name.to_owned())))
-    }
-}
+/// The name under which an act that FIPA does not know is kept.
+const UNKNOWN_ACT: Slot = Slot::Other(std::borrow::Cow::Borrowed("performative"));
 
 /// One message.
-#[derive(Clone, Debug, PartialEq)]
+///
+/// As JSON it is what is kept on disk: an object of its fields, an address as `{"agent": …}` or
+/// `{"duty": …}`, and the slots as pairs of name and value. What is read back is equal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Message {
     /// Its identity on the road, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<Arc<str>>,
     /// Who says it. The agent fills it in; a road checks it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<AgentId>,
     /// To whom.
     pub to: Address,
     /// To what end. What comes from others may not say, or may say something of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub performative: Option<Performative>,
     /// The other slots, few and in the order in which they were set.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     slots: Vec<(Slot, Arc<str>)>,
     /// What is said.
     pub body: Arc<str>,
+    /// Under which key it is kept here until it is dealt with, if it is.
+    #[serde(skip)]
+    pub(crate) kept_as: Option<Arc<str>>,
 }
 
 impl Message {
@@ -226,6 +51,7 @@ impl Message {
             performative: Some(performative),
             slots: Vec::new(),
             body: body.into(),
+            kept_as: None,
         }
     }
 
@@ -252,6 +78,13 @@ impl Message {
         self.slots.push((slot, value.into()));
     }
 
+    /// The same message with a slot left empty.
+    #[must_use]
+    pub fn without(mut self, slot: &Slot) -> Self {
+        self.slots.retain(|(it, _)| it != slot);
+        self
+    }
+
     /// What a slot holds.
     pub fn slot(&self, slot: &Slot) -> Option<&str> {
         self.slots.iter().find_map(|(it, value)| (it == slot).then_some(&**value))
@@ -267,13 +100,80 @@ impl Message {
         self.slot(&Slot::Ontology)
     }
 
+    /// In which conversation.
+    pub fn thread(&self) -> Option<&str> {
+        self.slot(&Slot::ConversationId)
+    }
+
+    /// The same message in a conversation.
+    #[must_use]
+    pub fn in_conversation(self, id: impl Into<Arc<str>>) -> Self {
+        self.with(Slot::ConversationId, id)
+    }
+
+    /// The same message in a conversation that it opens: with an id that nobody used before.
+    #[must_use]
+    pub fn in_new_conversation(self) -> Self {
+        self.in_conversation(Self::new_conversation())
+    }
+
+    /// An id for a conversation that nobody used before: a random UUID (RFC 9562).
+    pub fn new_conversation() -> Arc<str> {
+        uuid::Uuid::new_v4().to_string().into()
+    }
+
+    /// Until when a reply is awaited, written as RFC 3339 or as FIPA does
+    /// (`20261124T101500000Z`). What is neither, or relative, says nothing.
+    pub fn reply_by(&self) -> Option<SystemTime> {
+        self.slot(&Slot::ReplyBy).and_then(timestamp::read)
+    }
+
+    /// The same message with a time until which a reply is awaited, written as RFC 3339. A time
+    /// outside of the years 0 to 9999 is as good as none and is left out.
+    #[must_use]
+    pub fn with_reply_by(self, until: SystemTime) -> Self {
+        match timestamp::write(until) {
+            Some(text) => self.with(Slot::ReplyBy, text),
+            None => self,
+        }
+    }
+
+    /// What it does, by name, also where FIPA does not know the act.
+    pub fn act(&self) -> Option<&str> {
+        let known = self.performative.map(Performative::as_str);
+        known.or_else(|| self.slot(&UNKNOWN_ACT))
+    }
+
+    /// Whether its sender is to be told `not-understood` when nobody wants it.
+    ///
+    /// FIPA (SC00037J, `not-understood`) has whoever cannot make sense of an act say so, and an
+    /// unknown act is one of those. But an answer is not answered, or two agents that do not
+    /// understand each other would never be silent: nothing that says what it replies to (SC00061G
+    /// `in-reply-to`), and no act that only ever answers, `not-understood` first of all. What
+    /// names no act at all is people's chat, and no agent's business.
+    pub fn wants_answer_if_not_understood(&self) -> bool {
+        if self.slot(&Slot::InReplyTo).is_some() {
+            return false;
+        }
+        match self.performative {
+            Some(act) => act.deserves_an_answer(),
+            None => self.slot(&UNKNOWN_ACT).is_some(),
+        }
+    }
+
+    /// Whether it is a letter that is not kept here yet.
+    pub(crate) fn is_unkept_letter(&self) -> bool {
+        self.kept_as.is_none() && self.slot(&crate::LETTER).is_some()
+    }
+
     /// Reads the content as `C`.
     pub fn read<C: Content>(&self) -> Result<C, serde_json::Error> {
         serde_json::from_str(&self.body)
     }
 
-    /// An answer to whoever sent this: same conversation, same vocabulary and protocol, and
-    /// `in-reply-to` repeats what `reply-with` asked for. Without a sender there is no answer.
+    /// An answer to whoever sent this: same conversation, vocabulary, language and protocol, and
+    /// `in-reply-to` repeats what `reply-with` asked for. Encoding and content type belong to
+    /// the body, and the answer has its own. Without a sender there is no answer.
     pub fn reply(&self, performative: Performative, body: impl Into<Arc<str>>) -> Option<Self> {
         let to = self.slot(&Slot::ReplyTo).map(AgentId::from).or_else(|| self.from.clone())?;
         let mut answer = Self::text(performative, to, body);
@@ -304,23 +204,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bare_address_covers_every_connection_of_its_account() {
-        let account = AgentId::from("probe@test");
-        assert!(account.covers(&"probe@test/1".into()));
-        assert!(!AgentId::from("probe@test/2").covers(&"probe@test/1".into()));
-        assert_eq!(AgentId::from("probe@test/1").domain(), "test");
-    }
-
-    #[test]
-    fn a_duty_is_an_address() {
-        assert_eq!(Address::from("duty:aggregate"), Address::Duty("aggregate".into()));
-        assert_eq!(Address::from("a@b").to_string(), "a@b");
-        let labelled = Address::from("duty:aggregate[site=lux1, net=dmz]");
-        assert_eq!(labelled.to_string(), "duty:aggregate[net=dmz,site=lux1]");
-        assert_eq!(Address::from(labelled.to_string().as_str()), labelled);
-    }
-
-    #[test]
     fn a_reply_keeps_the_conversation_and_repeats_what_was_asked_for() {
         let mut asked = Message::text(Performative::QueryRef, "b@test", "who?")
             .with(Slot::ConversationId, "c1")
@@ -334,8 +217,78 @@ mod tests {
     }
 
     #[test]
-    fn slots_that_fipa_names_are_recognised() {
-        assert_eq!(Slot::from("reply-by"), Slot::ReplyBy);
-        assert_eq!(Slot::from("mood").as_str(), "mood");
+    fn a_message_is_read_back_from_disk_as_it_was() {
+        let mut message =
+            Message::text(Performative::Request, "duty:open[site=lux1]", "the door \u{1f6aa}")
+                .in_conversation("c1")
+                .with(Slot::Other("mood".into()), "good");
+        message.id = Some("m1".into());
+        message.from = Some("a@test/x".into());
+        let kept = serde_json::to_string(&message).unwrap();
+        insta::assert_snapshot!(kept, @r#"{"id":"m1","from":"a@test/x","to":{"duty":{"name":"open","labels":[["site","lux1"]]}},"performative":"request","slots":[["conversation-id","c1"],["mood","good"]],"body":"the door 🚪"}"#);
+        assert_eq!(serde_json::from_str::<Message>(&kept).unwrap(), message);
+        let mut chat = Message::text(Performative::Inform, "b@test", "hello");
+        chat.performative = None;
+        let kept = serde_json::to_vec(&chat).unwrap();
+        assert_eq!(serde_json::from_slice::<Message>(&kept).unwrap(), chat);
+    }
+
+    #[test]
+    fn a_message_on_disk_with_an_act_of_nobody_is_refused() {
+        let kept = r#"{"to":{"agent":"b@test"},"performative":"shout","body":""}"#;
+        let error = serde_json::from_str::<Message>(kept).unwrap_err();
+        assert!(error.to_string().contains("no performative `shout`"), "{error}");
+    }
+
+    #[test]
+    fn new_conversations_are_all_different() {
+        let talk = || Message::text(Performative::Inform, "b@test", "").in_new_conversation();
+        assert_ne!(talk().thread(), talk().thread());
+        assert_eq!(talk().thread().map(str::len), Some(36));
+    }
+
+    #[test]
+    fn a_reply_keeps_no_encoding_since_the_body_is_another() {
+        let mut asked = Message::text(Performative::QueryRef, "b@test", "d2hvPw==")
+            .with(Slot::Encoding, "base64")
+            .with(Slot::ContentType, "text/plain");
+        asked.from = Some("a@test".into());
+        let answer = asked.reply(Performative::Inform, "me").unwrap();
+        assert_eq!(answer.slot(&Slot::Encoding), None);
+        assert_eq!(answer.slot(&Slot::ContentType), None);
+    }
+
+    #[test]
+    fn what_only_answers_is_never_answered_with_not_understood() {
+        let silent: Vec<&str> = Performative::ALL
+            .iter()
+            .filter(|act| !Message::text(**act, "b@test", "").wants_answer_if_not_understood())
+            .map(|act| act.as_str())
+            .collect();
+        let answers = [
+            "agree",
+            "confirm",
+            "disconfirm",
+            "failure",
+            "not-understood",
+            "refuse",
+            "reject-proposal",
+        ];
+        assert_eq!(silent, answers);
+        for act in Performative::ALL {
+            let answer = Message::text(*act, "b@test", "").with(Slot::InReplyTo, "r1");
+            assert!(!answer.wants_answer_if_not_understood(), "{act}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_act_is_answered_and_chat_is_not() {
+        let mut chat = Message::text(Performative::Inform, "b@test", "hello");
+        chat.performative = None;
+        assert!(!chat.wants_answer_if_not_understood());
+        let unknown = chat.with(Slot::from("performative"), "shout");
+        assert!(unknown.wants_answer_if_not_understood());
+        assert_eq!(unknown.act(), Some("shout"));
+        assert!(!unknown.with(Slot::InReplyTo, "r1").wants_answer_if_not_understood());
     }
 }

@@ -1,6 +1,8 @@
 //! To what end something is said: FIPA's communicative acts (SC00037J).
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// The performative is none of FIPA's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -73,6 +75,37 @@ performatives! {
 }
 
 impl Performative {
+    /// Whether somebody who says this to nobody in particular is to be told that nobody
+    /// understood: whatever asks or tells is, whatever only answers is not. An
+    /// [`AcceptProposal`](Self::AcceptProposal) answers too, but whoever said it now counts on
+    /// what it accepted.
+    pub(crate) fn deserves_an_answer(self) -> bool {
+        match self {
+            Self::AcceptProposal
+            | Self::Cancel
+            | Self::Cfp
+            | Self::Inform
+            | Self::InformIf
+            | Self::InformRef
+            | Self::Propagate
+            | Self::Propose
+            | Self::Proxy
+            | Self::QueryIf
+            | Self::QueryRef
+            | Self::Request
+            | Self::RequestWhen
+            | Self::RequestWhenever
+            | Self::Subscribe => true,
+            Self::Agree
+            | Self::Confirm
+            | Self::Disconfirm
+            | Self::Failure
+            | Self::NotUnderstood
+            | Self::Refuse
+            | Self::RejectProposal => false,
+        }
+    }
+
     fn known() -> String {
         Self::ALL.iter().map(|act| act.as_str()).collect::<Vec<_>>().join(", ")
     }
@@ -81,6 +114,18 @@ impl Performative {
 impl fmt::Display for Performative {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Performative {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Performative {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }
 

@@ -39,14 +39,45 @@ pub fn diagram<S: State>() -> Diagram {
 
 /// Renders a diagram as a Mermaid state diagram.
 pub fn mermaid(diagram: &Diagram) -> String {
+    let id = |name: &str| match diagram.states.iter().position(|it| it.name == name) {
+        Some(place) if !is_word(name) => format!("s{place}"),
+        _ => name.to_owned(),
+    };
     let mut lines = vec!["stateDiagram-v2".to_owned()];
-    lines.extend(diagram.states.first().map(|start| format!("    [*] --> {}", start.name)));
+    let odd = diagram.states.iter().filter(|it| !is_word(&it.name));
+    lines.extend(
+        odd.map(|it| format!("    state \"{}\" as {}", it.name.replace('"', "'"), id(&it.name))),
+    );
+    lines.extend(diagram.states.first().map(|start| format!("    [*] --> {}", id(&start.name))));
     for node in &diagram.states {
-        lines.extend(node.moves.iter().map(|next| format!("    {} --> {next}", node.name)));
+        let name = id(&node.name);
+        lines.extend(node.moves.iter().map(|next| format!("    {name} --> {}", id(next))));
         if node.moves.is_empty() {
-            lines.push(format!("    {} --> [*]", node.name));
+            lines.push(format!("    {name} --> [*]"));
         }
     }
+    lines.join("\n")
+}
+
+/// Whether Mermaid takes a name as it is.
+fn is_word(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|it| it.is_ascii_alphanumeric() || it == '_')
+}
+
+/// Renders a diagram for Graphviz.
+pub fn dot(name: &str, diagram: &Diagram) -> String {
+    let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+    let mut lines = vec![format!("digraph {} {{", quoted(name)), "    rankdir = LR".to_owned()];
+    lines.push("    start [shape = point]".to_owned());
+    let first = diagram.states.first();
+    lines.extend(first.map(|it| format!("    start -> {}", quoted(&it.name))));
+    for node in &diagram.states {
+        let shape = if node.moves.is_empty() { "doublecircle" } else { "box" };
+        let (name, about) = (quoted(&node.name), quoted(&node.about));
+        lines.push(format!("    {name} [shape = {shape}, tooltip = {about}]"));
+        lines.extend(node.moves.iter().map(|next| format!("    {name} -> {}", quoted(next))));
+    }
+    lines.push("}".to_owned());
     lines.join("\n")
 }
 

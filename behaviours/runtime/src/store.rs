@@ -46,6 +46,13 @@ pub enum Change {
         /// Which entry.
         number: u64,
     },
+    /// Takes an entry out of a queue by its key; if the queue does not hold it, nothing changes.
+    Remove {
+        /// Which queue.
+        queue: &'static str,
+        /// Which entry.
+        key: String,
+    },
     /// Writes a note.
     Put {
         /// Its name.
@@ -86,6 +93,9 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// How many entries a queue holds.
     fn count(&self, queue: &str) -> Result<u64, StoreError>;
+
+    /// Whether a queue holds an entry with this key.
+    fn has(&self, queue: &str, key: &str) -> Result<bool, StoreError>;
 
     /// What a note says.
     fn note(&self, key: &str) -> Result<Option<Bytes>, StoreError>;
@@ -171,6 +181,12 @@ impl Inner {
                     self.keys.remove(&(queue.to_owned(), key));
                 }
             }
+            Change::Remove { queue, key } => {
+                if self.keys.remove(&(queue.to_owned(), key.clone())) {
+                    let entries = self.queues.entry(queue.to_owned()).or_default();
+                    entries.retain(|_, (it, _)| *it != key);
+                }
+            }
             Change::Put { key, value } => {
                 self.notes.insert(key, value);
             }
@@ -211,6 +227,10 @@ impl Store for MemoryStore {
 
     fn count(&self, queue: &str) -> Result<u64, StoreError> {
         Ok(self.lock().len(queue))
+    }
+
+    fn has(&self, queue: &str, key: &str) -> Result<bool, StoreError> {
+        Ok(self.lock().keys.contains(&(queue.to_owned(), key.to_owned())))
     }
 
     fn note(&self, key: &str) -> Result<Option<Bytes>, StoreError> {

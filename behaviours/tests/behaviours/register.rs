@@ -25,7 +25,7 @@ struct Member {
     jid: String,
     road: Arc<dyn Road>,
     heard: mpsc::Receiver<Arc<Message>>,
-    _agent: AgentHandle,
+    agent: AgentHandle,
 }
 
 impl Member {
@@ -34,7 +34,7 @@ impl Member {
         let heard = listen(&mut agent);
         let road = hub.join(agent.door());
         let started = agent.start(Arc::clone(&road));
-        Self { jid: jid.to_owned(), road, heard, _agent: started }
+        Self { jid: jid.to_owned(), road, heard, agent: started }
     }
 
     fn ask(&self, performative: Performative, duty: &str) {
@@ -188,4 +188,27 @@ async fn a_question_that_cannot_be_read_is_passed_over() {
     assert_eq!(member.roll().await, ["a@test"]);
     handle.stop();
     assert_eq!(soon(handle.join()).await, Exit::Stopped);
+}
+
+#[tokio::test(start_paused = true)]
+async fn news_come_in_the_conversation_in_which_they_were_asked_for() {
+    let hub = Hub::default();
+    let (registrar, _) = registrar(&hub, &store(), "");
+    let mut asker = Member::join(&hub, "b@test", "check");
+    let call = RollCall { duties: vec!["aggregate".to_owned()], ..RollCall::default() };
+    let mut question = Message::new(Performative::Subscribe, REGISTRAR, &call)
+        .unwrap()
+        .with(Slot::Protocol, "fipa-subscribe")
+        .with(Slot::ReplyWith, "r1")
+        .in_conversation("c1");
+    question.from = Some("b@test/1".into());
+    asker.agent.door().said(&question);
+    drop(asker.road.send(question));
+    assert_eq!(asker.roll().await, [""; 0]);
+    let _other = Member::join(&hub, "a@test", "aggregate");
+    let news = soon(asker.heard.recv()).await.unwrap();
+    assert_eq!(news.read::<Presence>().unwrap().jid, "a@test");
+    assert_eq!((news.thread(), news.slot(&Slot::Protocol)), (Some("c1"), Some("fipa-subscribe")));
+    assert_eq!(registrar.door().violations().0, 0);
+    assert_eq!(asker.agent.door().violations().0, 0);
 }

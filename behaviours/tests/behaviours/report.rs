@@ -135,6 +135,26 @@ async fn what_a_dead_receiver_took_is_said_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn when_the_receiver_goes_another_one_is_told_at_once() {
+    let (hub, ours, theirs) = (Hub::default(), store(), store());
+    let mut dying = agent("dying@test", &["aggregate"], &store());
+    let mut heard = listen(&mut dying);
+    let road = hub.join(dying.door());
+    let dying = dying.start(road);
+    let (probe, _) = start_reporter(&hub, &ours);
+    push_items(&ours, "outbox", &items(2)).await;
+    soon(heard.recv()).await.unwrap();
+    let _aggregator = start_collector(&hub, &theirs);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(probe.directory().members().len(), 3);
+    let gone = Instant::now();
+    dying.shutdown().await;
+    holds(&ours, "outbox", 0).await;
+    assert!(gone.elapsed() < Duration::from_millis(100), "{:?}", gone.elapsed());
+    assert_eq!(keys(&theirs, "forward").len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_said_twice_is_kept_once() {
     let (hub, ours, theirs) = (Hub::default(), store(), store());
     push_items(&ours, "outbox", &items(2)).await;

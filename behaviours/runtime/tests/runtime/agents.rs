@@ -1,13 +1,14 @@
 use std::{
     ops::ControlFlow,
     path::Path,
+    pin::Pin,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use runtime::{
     Address, Agent, AgentId, Catalogue, Context, Cyclic, Failure, Fields, Hub, Message, OneShot,
-    Performative, Problem, SendError, Setting, Spec, Task, Template,
+    Performative, Problem, Road, SendError, Sending, Setting, Slot, Spec, Task, Template,
 };
 use serde::{Deserialize, Serialize};
 use types::{Content, Show};
@@ -253,4 +254,94 @@ fn all_wrong_settings_are_named() {
     `behaviour[1].to`: missing; for example `to = "a@b"`
     `behaviour[1].what`: `3` is not text (invalid type: integer `3`, expected a string)
     "#);
+}
+
+/// A road to the world that keeps what it is given.
+#[derive(Debug, Default)]
+struct World(Arc<Mutex<Vec<Message>>>);
+
+impl Road for World {
+    fn send(&self, message: Message) -> Sending {
+        self.0.lock().unwrap().push(message);
+        Sending::Done(Ok(()))
+    }
+
+    fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn neighbours_need_no_server_and_everybody_else_does() {
+    let (hub, world) = (Hub::default(), Arc::new(World::default()));
+    let (collecting, heard) = listening("aggregator@test", &["aggregate"]);
+    let road = hub.join_beside(collecting.door(), Arc::<World>::clone(&world));
+    let collecting = collecting.start(road);
+
+    let mut probing = agent("probe@test", &[]);
+    for to in ["aggregator@test", "aggregator@test/anywhere", "far@test"] {
+        let tell = Tell { to: to.into(), what: to.to_owned() };
+        probing.add(Spec::default(), move || OneShot(tell.clone()));
+    }
+    let road = hub.join_beside(probing.door(), Arc::<World>::clone(&world));
+    let probing = probing.start(road);
+    probing.finished().await;
+    tokio::task::yield_now().await;
+    let near: Vec<_> = heard.0.lock().unwrap().iter().map(|it| it.raw.clone()).collect();
+    assert_eq!(near, ["aggregator@test", "aggregator@test/anywhere"]);
+    let far: Vec<_> = world.0.lock().unwrap().iter().map(|it| it.to.to_string()).collect();
+    assert_eq!(far, ["far@test"]);
+    probing.shutdown().await;
+    collecting.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_nobody_wants_is_answered_and_an_answer_is_not() {
+    let hub = Hub::default();
+    let deaf = agent("deaf@test", &[]);
+    let road = hub.join(deaf.door());
+    let deaf = deaf.start(road);
+    let mut asking = agent("asker@test", &[]);
+    let answers = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&answers);
+    let spec = Spec { template: Template::from(Performative::NotUnderstood), ..Spec::default() };
+    asking.add(spec, move || Cyclic(Keep(Arc::clone(&kept))));
+    asking.add(Spec::default(), || OneShot(Ask));
+    let road = hub.join(asking.door());
+    let _asking = asking.start(road);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(deaf.door().unwanted(), 2);
+    let answers = answers.lock().unwrap();
+    let told: Vec<_> = answers.iter().map(|it| it.slot(&Slot::InReplyTo)).collect();
+    assert_eq!(told, [Some("r1")]);
+}
+
+#[derive(Clone, Debug)]
+struct Keep(Arc<Mutex<Vec<Arc<Message>>>>);
+
+impl Task for Keep {
+    const NAME: &'static str = "keep";
+
+    async fn run(&mut self, ctx: &mut Context) -> Result<ControlFlow<()>, Failure> {
+        let message = ctx.receive().await?;
+        self.0.lock().unwrap().push(message);
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Ask;
+
+impl Task for Ask {
+    const NAME: &'static str = "ask";
+
+    async fn run(&mut self, ctx: &mut Context) -> Result<ControlFlow<()>, Failure> {
+        let asked =
+            Message::text(Performative::Request, "deaf@test", "dance").with(Slot::ReplyWith, "r1");
+        ctx.send(asked).await?;
+        let answer =
+            Message::text(Performative::Inform, "deaf@test", "so").with(Slot::InReplyTo, "r0");
+        ctx.send(answer).await?;
+        Ok(ControlFlow::Break(()))
+    }
 }

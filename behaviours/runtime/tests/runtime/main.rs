@@ -3,6 +3,8 @@
 #![cfg(test)]
 
 mod agents;
+mod compose;
 mod life;
 mod stores;
 mod support;
+mod talks;
