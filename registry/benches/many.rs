@@ -7,7 +7,6 @@
     clippy::panic,
     clippy::as_conversions,
     clippy::cast_precision_loss,
-    clippy::exit,
     reason = "a benchmark prints figures and may fail"
 )]
 
@@ -155,7 +154,7 @@ async fn main() {
     let server = prosody.pid().unwrap().to_string();
     let contacts = names.iter().map(|it| format!("{it}@{DOMAIN}").into()).collect();
     let registrar = start(agent("registry"), account(&prosody, "registry", contacts));
-    let (begin, begun) = watch::channel(false);
+    let (begin, waiting) = watch::channel(false);
     let heard = Arc::new(AtomicUsize::new(0));
 
     // Once, so that everybody is in everybody's roster; then as on every other day.
@@ -167,9 +166,9 @@ async fn main() {
     futures_util::future::join_all(first.iter().map(AgentHandle::shutdown)).await;
     drop((first, begin_first));
     let before = status("self", "VmRSS");
-    let agents = meet(&prosody, &names, &registrar, &begun, &heard, "again").await;
+    let agents = meet(&prosody, &names, &registrar, &waiting, &heard, "again").await;
 
-    let (started, spent, served) = (Instant::now(), cpu_of("self"), cpu_of(&server));
+    let (started, ours, theirs) = (Instant::now(), cpu_of("self"), cpu_of(&server));
     begin.send_replace(true);
     for agent in &agents {
         agent.finished().await;
@@ -180,8 +179,8 @@ async fn main() {
         "many: {all} messages of 1 KB in a ring in {took:.2?}: {:.0} messages/s, {:.0} µs CPU each \
          here, {:.0} µs at the server; {} KB an agent at the end",
         all as f64 / took.as_secs_f64(),
-        (cpu_of("self") - spent) * 1e6 / all as f64,
-        (cpu_of(&server) - served) * 1e6 / all as f64,
+        (cpu_of("self") - ours) * 1e6 / all as f64,
+        (cpu_of(&server) - theirs) * 1e6 / all as f64,
         (status("self", "VmRSS") - before) / count as u64,
     );
     // A thousand goodbyes at once are not what is measured here.
@@ -200,7 +199,7 @@ async fn meet(
 ) -> Vec<AgentHandle> {
     let (count, server) = (names.len(), prosody.pid().unwrap().to_string());
     let before = status("self", "VmRSS");
-    let (started, spent, served) = (Instant::now(), cpu_of("self"), cpu_of(&server));
+    let (started, ours, theirs) = (Instant::now(), cpu_of("self"), cpu_of(&server));
     let mut agents = Vec::with_capacity(count);
     for (name, next) in names.iter().zip(names.iter().cycle().skip(1)) {
         let mut agent = agent(name);
@@ -219,8 +218,8 @@ async fn meet(
         "many: {count} agents in one process present {when} after {took:.2?}: {:.0} a second; {:.1} ms CPU \
          each here, {:.1} ms at the server",
         count as f64 / took.as_secs_f64(),
-        (cpu_of("self") - spent) * 1e3 / count as f64,
-        (cpu_of(&server) - served) * 1e3 / count as f64,
+        (cpu_of("self") - ours) * 1e3 / count as f64,
+        (cpu_of(&server) - theirs) * 1e3 / count as f64,
     );
     println!(
         "many: {} KB an agent, {} KB in all; the server {} KB",

@@ -24,8 +24,10 @@ use xmpp_parsers::{sasl::DefinedCondition, starttls, stream_features::StreamFeat
 
 use crate::{Server, guard::Guard};
 
-/// Bytes gathered before they become a TLS record, each way.
-const BUFFER: usize = 16 * 1024;
+/// Bytes that are read at once, and gathered before they become a TLS record. A thousand agents
+/// have as many of both.
+const READ: usize = 4 * 1024;
+const WRITE: usize = 8 * 1024;
 
 /// Why an agent is not connected.
 #[derive(Debug, thiserror::Error)]
@@ -112,7 +114,7 @@ impl ServerConnector for Connector {
         let name = ServerName::try_from(jid.domain().to_string()).map_err(io::Error::other)?;
         let tls = TlsConnector::from(Arc::clone(&self.tls)).connect(name, tcp).await?;
         let binding = binding(&tls)?;
-        let buffered = BufStream::with_capacity(BUFFER, BUFFER, Guard::new(tls));
+        let buffered = BufStream::with_capacity(READ, WRITE, Guard::new(tls));
         Ok((initiate_stream(buffered, namespace, header(), timeouts).await?, binding))
     }
 }

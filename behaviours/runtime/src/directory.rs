@@ -4,7 +4,7 @@ mod choice;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -25,7 +25,8 @@ const MOVES: usize = 1024;
 pub struct Directory {
     known: Arc<Mutex<Known>>,
     version: Arc<watch::Sender<u64>>,
-    moves: broadcast::Sender<Presence>,
+    /// Only where somebody listens: it has room for all that may lag.
+    moves: Arc<OnceLock<broadcast::Sender<Presence>>>,
 }
 
 #[derive(Debug, Default)]
@@ -39,7 +40,7 @@ impl Default for Directory {
         Self {
             known: Arc::default(),
             version: Arc::new(watch::Sender::new(0)),
-            moves: broadcast::Sender::new(MOVES),
+            moves: Arc::default(),
         }
     }
 }
@@ -71,7 +72,9 @@ impl Directory {
         }
         self.version.send_modify(|it| *it += 1);
         // Nobody may be listening.
-        drop(self.moves.send(presence));
+        if let Some(moves) = self.moves.get() {
+            drop(moves.send(presence));
+        }
     }
 
     /// Takes note of everybody that somebody who knows better tells of.
@@ -139,7 +142,7 @@ impl Directory {
 
     /// Every change from now on, in order.
     pub fn moves(&self) -> broadcast::Receiver<Presence> {
-        self.moves.subscribe()
+        self.moves.get_or_init(|| broadcast::Sender::new(MOVES)).subscribe()
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
