@@ -6,81 +6,23 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use behaviours::chat::{self, Chat, Operators};
 use registry::{Account, BareJid, Roots, Secret, Server, prosody::Prosody};
 use runtime::{
-    Address, Agent, AgentId, Catalogue, Fields, Handle, Problem, Restart, Setting, Spec, Store,
-    Supervision,
+    Address, Agent, AgentId, Catalogue, Fields, Handle, Mood, Problem, Restart, Setting, Spec,
+    Store, Supervision,
 };
 use types::Announcement;
 
 use crate::Role;
 
+mod settings;
+mod social;
+
+use settings::SETTINGS;
+
 /// Behaviours in one file, at most.
 const BEHAVIOURS: usize = 10_000;
-
-const SETTINGS: &[Setting] = &[
-    Setting {
-        key: "role",
-        about: "what it is for: probe, aggregator or registrar",
-        example: "role = \"probe\"",
-        required: true,
-    },
-    Setting {
-        key: "jid",
-        about: "its account",
-        example: "jid = \"probe1@vedette.local\"",
-        required: true,
-    },
-    Setting {
-        key: "password_file",
-        about: "the file that holds the password of its account",
-        example: "password_file = \"secrets/probe1\"",
-        required: true,
-    },
-    Setting {
-        key: "server",
-        about: "host and port of the XMPP server; without it, what the domain's SRV records say",
-        example: "server = \"127.0.0.1:5222\"",
-        required: false,
-    },
-    Setting {
-        key: "ca",
-        about: "PEM file of who vouches for the server; without it, the public authorities",
-        example: "ca = \"secrets/xmpp-ca.pem\"",
-        required: false,
-    },
-    Setting {
-        key: "reports_to",
-        about: "to whom it reports; `duty:aggregate` unless said otherwise",
-        example: "reports_to = \"duty:aggregate\"",
-        required: false,
-    },
-    Setting {
-        key: "registrar",
-        about: "who keeps the directory; `registry` at its own domain unless said otherwise",
-        example: "registrar = \"registry@vedette.local\"",
-        required: false,
-    },
-    Setting {
-        key: "contacts",
-        about: "who else may see its presence",
-        example: "contacts = [\"operator@vedette.local\"]",
-        required: false,
-    },
-    Setting {
-        key: "labels",
-        about: "what its operator calls it by",
-        example: "labels = { site = \"lux1\", net = \"dmz\" }",
-        required: false,
-    },
-    Setting {
-        key: "state",
-        about: "the folder of its state on disk; `state` beside the file unless said otherwise",
-        example: "state = \"/var/lib/vedette\"",
-        required: false,
-    },
-    Setting { key: "behaviour", about: "what it runs", example: "[[behaviour]]", required: false },
-];
 
 /// Settings that every behaviour has.
 const COMMON: [&str; 3] = ["run", "name", "restart"];
@@ -136,6 +78,9 @@ pub struct Config {
     pub state: PathBuf,
     reports_to: Address,
     labels: BTreeMap<String, String>,
+    duties: Vec<String>,
+    operators: Operators,
+    mood: Mood,
     behaviours: Vec<(String, Spec, Add)>,
 }
 
@@ -178,28 +123,39 @@ impl Config {
         self
     }
 
+    /// The same agent, which more people may ask.
+    #[must_use]
+    pub fn answering(mut self, operators: &Operators) -> Self {
+        self.operators.extend(operators);
+        self
+    }
+
     /// Makes the agent.
     pub(crate) fn build(self, store: std::sync::Arc<dyn Store>) -> (Agent, Vec<Handle>, Account) {
-        let Self { role, account, reports_to, labels, behaviours, .. } = self;
+        let Self { role, account, reports_to, labels, behaviours, operators, mood, .. } = self;
+        let duties = role.duties().into_iter().chain(self.duties);
         let announcement = Announcement {
             role: role.name().to_owned(),
-            duties: role.duties(),
+            duties: each_once(duties),
             labels,
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            behaviours: each_once(behaviours.iter().map(|(run, ..)| run)),
+            runs: each_once(behaviours.iter().map(|(run, ..)| run.clone())),
         };
         let mut agent = Agent::new(AgentId::from(account.jid.as_str()), announcement, store)
             .with_registrar(account.registrar.clone());
+        agent.door().set_mood(|it| *it = mood);
         let has_heartbeat = behaviours.iter().any(|(run, ..)| run == "heartbeat");
         let named = behaviours.into_iter().map(|(_, spec, add)| add(&mut agent, spec)).collect();
         role.furnish(&mut agent, &reports_to, &account.registrar, has_heartbeat);
+        if !operators.is_empty() {
+            agent.add(chat::spec(), move || Chat::from(operators.clone()));
+        }
         (agent, named, account)
     }
 }
 
-fn each_once<'a>(names: impl Iterator<Item = &'a String>) -> Vec<String> {
-    let names: BTreeSet<&String> = names.collect();
-    names.into_iter().cloned().collect()
+fn each_once(names: impl Iterator<Item = String>) -> Vec<String> {
+    names.collect::<BTreeSet<String>>().into_iter().collect()
 }
 
 fn read(table: toml::Table, base: &Path, problems: &mut Vec<Problem>) -> Option<Config> {
@@ -217,6 +173,15 @@ fn read(table: toml::Table, base: &Path, problems: &mut Vec<Problem>) -> Option<
         account_of(text).map(|it| AgentId::from(it.as_str()))
     });
     let contacts: Vec<String> = fields.take("contacts", "a list of JIDs").unwrap_or_default();
+    let subscriptions =
+        fields.parse("subscriptions", "one of contacts, domain, ask", social::policy);
+    let operators = social::operators(&mut fields);
+    let mood = social::mood(&mut fields);
+    let duties: Vec<String> = fields.take("duties", "a list of words").unwrap_or_default();
+    let wants: Vec<String> = fields.take("wants", "a list of duties").unwrap_or_default();
+    let pubsub = fields.parse("pubsub", "an address such as \"pubsub.vedette.local\"", |text| {
+        text.parse::<BareJid>().ok().map(|it| AgentId::from(it.as_str()))
+    });
     let labels = fields.take("labels", "a table of names and text").unwrap_or_default();
     let state = fields.file("state").unwrap_or_else(|| base.join("state"));
     let entries: Option<Vec<toml::Table>> = fields.take("behaviour", "a list of [[behaviour]]");
@@ -238,10 +203,15 @@ fn read(table: toml::Table, base: &Path, problems: &mut Vec<Problem>) -> Option<
             roots: roots?,
             registrar: registrar.unwrap_or_else(registry),
             contacts: contacts.into_iter().map(AgentId::from).collect(),
-            wants: vec!["aggregate".to_owned()],
+            subscriptions: subscriptions.unwrap_or_default(),
+            pubsub,
+            wants: wanted(&reports_to, wants),
             jid,
         },
         state,
+        duties,
+        operators,
+        mood,
         reports_to,
         labels,
         behaviours,
@@ -315,6 +285,15 @@ fn restart(text: &str) -> Option<Restart> {
     }
 }
 
+/// For which duties the registrar is asked: whoever is reported to, and whom else it may need.
+fn wanted(reports_to: &Address, more: Vec<String>) -> Vec<String> {
+    let reports = match reports_to {
+        Address::Duty(duty) => Some(duty.name.to_string()),
+        Address::Agent(_) => None,
+    };
+    each_once(reports.into_iter().chain(["aggregate".to_owned()]).chain(more))
+}
+
 fn account_of(text: &str) -> Option<BareJid> {
     if text.contains('/') || !text.contains('@') { None } else { text.parse().ok() }
 }
@@ -385,6 +364,39 @@ mod tests {
         let ConfigError::Problems { problems, .. } = error else { panic!("{error}") };
         let keys: Vec<&str> = problems.iter().map(|it| it.key.as_str()).collect();
         assert_eq!(keys, ["role", "behaviour[1].command"]);
+    }
+
+    #[test]
+    fn how_it_gets_on_with_others_is_read() {
+        let social = "subscriptions = \"domain\"\nduties = [\"open\"]\nwants = [\"close\"]\n\
+                      operators = { \"ops@test\" = \"control\" }\n\
+                      presence = { show = \"chat\", status = \"here\", priority = 5 }\n";
+        let behaviour = "[[behaviour]]\nrun = \"check\"\ncommand = [\"true\"]\n";
+        let config = parse(&format!("role = \"probe\"\n{HEAD}{social}{behaviour}")).unwrap();
+        assert_eq!(config.account.subscriptions, registry::Subscriptions::Domain);
+        assert_eq!(config.account.wants, ["aggregate", "close"]);
+        assert!(!config.operators.is_empty());
+        let mood = (config.mood.show, config.mood.status.as_deref(), config.mood.priority);
+        assert_eq!(mood, (types::Show::Chat, Some("here"), 5));
+    }
+
+    #[test]
+    fn who_may_ask_is_told_line_by_line() {
+        let social = "subscriptions = \"all\"\noperators = { ops = \"control\", \"a@b\" = \"root\" }\n\
+                      presence = { show = \"happy\", priority = 500, wat = 1 }\n";
+        let behaviour = "[[behaviour]]\nrun = \"check\"\ncommand = [\"true\"]\n";
+        let error = parse(&format!("role = \"probe\"\n{HEAD}{social}{behaviour}")).unwrap_err();
+        let ConfigError::Problems { problems, .. } = error else { panic!("{error}") };
+        let keys: Vec<&str> = problems.iter().map(|it| it.key.as_str()).collect();
+        let expected = [
+            "subscriptions",
+            "operators.a@b",
+            "operators.ops",
+            "presence.wat",
+            "presence.show",
+            "presence.priority",
+        ];
+        assert_eq!(keys, expected);
     }
 
     #[test]

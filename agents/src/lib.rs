@@ -11,6 +11,7 @@ mod running;
 
 mod disk;
 
+pub use behaviours::chat::Operators;
 pub use config::{Config, ConfigError};
 pub use disk::DiskStore;
 pub use registry::{ConnectError, LinkState, Secret, TlsError, prosody};

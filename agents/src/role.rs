@@ -1,6 +1,6 @@
 //! Probe, aggregator, analyzer, mitigator, registrar: what each may run, and what it always runs.
 
-use behaviours::{anchor, check, collect, forward, heartbeat, register, report};
+use behaviours::{anchor, check, collect, courier, forward, heartbeat, postbox, register, report};
 use runtime::{Address, Agent, AgentId, Catalogue, Spec};
 use serde::Deserialize;
 
@@ -124,11 +124,13 @@ impl Role {
             let settings = collect::Settings { registrar: registrar.clone() };
             agent.add(spec, move || collect::Collect::from(settings.clone()));
         }
-        if matches!(self, Self::Probe | Self::Registrar) {
-            let spec = Spec { template: report::template(), ..Spec::default() };
-            let settings = report::Settings { to: to.clone() };
-            agent.add(spec, move || report::Report::from(settings.clone()));
-        }
+        let superior = self.superior(to, agent.door().me());
+        let spec = Spec { template: report::template(), ..Spec::default() };
+        let settings = report::Settings { to: superior };
+        agent.add(spec, move || report::Report::from(settings.clone()));
+        agent.add(postbox::spec(), postbox::Postbox::default);
+        let spec = Spec { template: courier::template(), ..Spec::default() };
+        agent.add(spec, courier::Courier::default);
         if !has_heartbeat {
             let to = self.superior(to, agent.door().me());
             let settings = heartbeat::Settings::to(to);

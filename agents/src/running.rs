@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use registry::{LinkState, TlsError, XmppRoad};
-use runtime::{AgentHandle, Handle, Hub, Store, StoreError};
+use runtime::{AgentHandle, Handle, Hub, POST, Store, StoreError};
 use tokio::sync::watch;
 use types::{BehaviourReport, Exit, Phase, Presence, Show};
 
@@ -13,7 +13,7 @@ use crate::{Config, DiskStore};
 const OUTBOX: &str = "outbox";
 
 /// All queues of what is on its way.
-const QUEUES: [&str; 3] = [OUTBOX, "anchor", "forward"];
+const QUEUES: [&str; 4] = [OUTBOX, POST, "anchor", "forward"];
 
 /// Why an agent does not start.
 #[derive(Debug, thiserror::Error)]
@@ -99,7 +99,8 @@ impl Running {
         loop {
             commits.mark_unchanged();
             // What cannot be counted is not waited for.
-            if self.store.count(OUTBOX).unwrap_or(0) == 0 {
+            let left = [OUTBOX, POST].map(|queue| self.store.count(queue).unwrap_or(0));
+            if left == [0, 0] {
                 return failed;
             }
             if commits.changed().await.is_err() {

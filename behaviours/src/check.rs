@@ -4,7 +4,6 @@ use std::{collections::BTreeMap, time::Duration};
 
 use runtime::{Behaviour, Context, Failure, Fields, Setting, StoreError, states};
 use serde_json::Value;
-use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::queue::{self, OUTBOX, Parcel};
@@ -25,7 +24,7 @@ use expect::Expect;
 use fit::fit;
 use observation::{Observation, Verdict};
 use parse::Parse;
-use schedule::Schedule;
+use schedule::{Rounds, Schedule, millis};
 
 /// How long a check may take unless its file says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -37,6 +36,8 @@ const LARGEST_OUTPUT: usize = 96 * 1024;
 const REASON: usize = 500;
 /// The longest time that can be set.
 const LONGEST: Duration = Duration::from_hours(24 * 366);
+/// How much later than its time a result may be before it counts as overdue.
+const SLACK: Duration = Duration::from_secs(5);
 /// How long to wait when there is no room for a result.
 const NO_ROOM: Duration = Duration::from_secs(1);
 
@@ -64,6 +65,18 @@ pub const SETTINGS: &[Setting] = &[
         key: "at",
         about: "when, once (RFC 3339)",
         example: "at = \"2026-12-01T00:00:00Z\"",
+        required: false,
+    },
+    Setting {
+        key: "schedule",
+        about: "when, by the calendar: a cron expression, in UTC or in the time zone that it names",
+        example: "schedule = \"*/5 * * * *\"",
+        required: false,
+    },
+    Setting {
+        key: "jitter",
+        about: "by how much at most each time of `schedule` is put off, so that not all act at once",
+        example: "jitter = \"30s\"",
         required: false,
     },
     Setting {
@@ -162,7 +175,7 @@ states! {
     /// Where a check is.
     pub enum State {
         /// Waits until it is due.
-        Waiting => [Looking],
+        Waiting => [Looking, Done],
         /// Runs the command, or looks itself.
         Looking => [Judging],
         /// Compares what it saw with what was expected.
@@ -171,7 +184,7 @@ states! {
         Keeping => [Waiting, NoRoom, Done],
         /// The disk queue is full; waits until results have left.
         NoRoom => [Keeping],
-        /// Was to run once, and has.
+        /// There is no further round.
         Done => [],
     }
 }
@@ -180,15 +193,15 @@ states! {
 #[derive(Debug)]
 pub struct Check {
     settings: Settings,
-    /// When the next round is due; none before the first.
-    due: Option<Instant>,
+    rounds: Rounds,
     seen: Option<Observation>,
     made: Option<(Uuid, Value)>,
 }
 
 impl From<Settings> for Check {
     fn from(settings: Settings) -> Self {
-        Self { settings, due: None, seen: None, made: None }
+        let rounds = Rounds::new(settings.schedule.clone());
+        Self { settings, rounds, seen: None, made: None }
     }
 }
 
@@ -198,12 +211,8 @@ impl Behaviour for Check {
 
     async fn step(&mut self, state: State, ctx: &mut Context) -> Result<State, Failure> {
         Ok(match state {
-            State::Waiting => {
-                let due = self.settings.schedule.next(self.due, ctx.clock());
-                self.due = Some(due);
-                ctx.until_stopped(tokio::time::sleep_until(due)).await?;
-                State::Looking
-            }
+            State::Waiting if self.rounds.wait(ctx).await? => State::Looking,
+            State::Waiting | State::Done => State::Done,
             State::Looking => {
                 self.seen = Some(ctx.until_stopped(self.look()).await?);
                 State::Judging
@@ -221,7 +230,6 @@ impl Behaviour for Check {
                 ctx.sleep(NO_ROOM).await?;
                 State::Keeping
             }
-            State::Done => State::Done,
         })
     }
 }
@@ -288,17 +296,30 @@ impl Check {
         serde_json::to_value(item).map(fit)
     }
 
-    async fn keep(&mut self, ctx: &Context) -> Result<State, Failure> {
+    async fn keep(&mut self, ctx: &mut Context) -> Result<State, Failure> {
         if let Some((id, item)) = &self.made {
             let change = queue::push(OUTBOX, id.to_string(), &Parcel::Item(item.clone()))?;
             match ctx.store().commit(vec![change]).await {
                 Err(StoreError::Full { .. }) => return Ok(State::NoRoom),
                 kept => kept?,
             }
+            ctx.explain(id.to_string(), told(item));
             self.made = None;
         }
-        Ok(if self.settings.schedule.is_over() { State::Done } else { State::Waiting })
+        let next = self.rounds.advance(ctx)?;
+        // By then it has looked again, if it does at all.
+        ctx.due_by(next.map(|due| millis(due + self.settings.timeout + SLACK)));
+        Ok(if self.rounds.is_over() { State::Done } else { State::Waiting })
     }
+}
+
+/// What is said of a result to who asks why it is as it is.
+fn told(item: &Value) -> String {
+    let text = |place: &str| item.pointer(place).and_then(Value::as_str).unwrap_or_default();
+    let reasons = item.pointer("/payload/reasons").and_then(Value::as_array);
+    let reasons = reasons.into_iter().flatten().filter_map(Value::as_str);
+    let head = format!("{}: {}", text("/payload/verdict"), text("/payload/summary"));
+    std::iter::once(head.as_str()).chain(reasons).collect::<Vec<_>>().join("\n")
 }
 
 /// What a built-in check or a parser found, by name.

@@ -4,17 +4,22 @@ use std::time::Duration;
 
 use runtime::{
     Address, Behaviour, Context, Failure, Fields, Handle, Interrupted, Message, Performative,
-    Setting, states,
+    Setting, StoreError, states,
 };
 use tokio::time::Instant;
 use types::{BehaviourReport, Diagram, Phase, Report};
 
-use crate::{forward::Forward, queue::OUTBOX};
+use crate::{
+    forward::Forward,
+    queue::{ANCHOR, FORWARD, OUTBOX},
+};
 
 /// The least time between two reports, however much moves.
 const LEAST: Duration = Duration::from_millis(500);
 /// How often the diagrams go along.
 const DIAGRAMS: Duration = Duration::from_secs(30);
+/// So much that waits on disk makes an agent as busy as it can be.
+const BACKLOG: u64 = 10_000;
 /// How often it tells even when nothing moves, unless said otherwise.
 const EVERY: Duration = Duration::from_secs(10);
 
@@ -114,6 +119,8 @@ impl Heartbeat {
     }
 
     async fn tell(&mut self, ctx: &Context) -> Result<(), Failure> {
+        let load = load(ctx)?;
+        ctx.set_mood(|mood| mood.load = load);
         let now = Instant::now();
         let draw = self.drawn.is_none_or(|drawn| now.duration_since(drawn) >= DIAGRAMS);
         self.seen = places(ctx);
@@ -136,6 +143,19 @@ impl Heartbeat {
         }
         Ok(())
     }
+}
+
+/// How busy the agent is, in steps of a quarter: as full as its fullest mailbox, or as much as
+/// waits on its disk.
+fn load(ctx: &Context) -> Result<u8, StoreError> {
+    let fullness = |queued: u64, capacity: u64| queued.saturating_mul(4) / capacity.max(1);
+    let siblings = ctx.siblings();
+    let mailboxes = siblings.iter().map(|it| fullness(it.mailbox.queued, it.mailbox.capacity));
+    let mut quarters = mailboxes.max().unwrap_or_default();
+    for queue in [OUTBOX, ANCHOR, FORWARD] {
+        quarters = quarters.max(fullness(ctx.store().count(queue)?, BACKLOG));
+    }
+    Ok(u8::try_from(quarters.min(4) * 25).unwrap_or(100))
 }
 
 /// Where the others are. What a heartbeat itself sets in motion is no news: its own steps, and

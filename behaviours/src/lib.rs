@@ -7,6 +7,10 @@
 
 pub mod check;
 
+pub mod chat;
+
+pub mod courier;
+
 pub mod postbox;
 
 pub mod report;

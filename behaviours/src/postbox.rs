@@ -8,9 +8,9 @@ use std::{
 
 use runtime::{
     AgentId, Behaviour, Change, Context, Delivery, Failure, INBOX, LETTER, Message, Performative,
-    StoreError, Template, states,
+    Spec, StoreError, Template, states,
 };
-use types::{Content, Delivered};
+use types::Delivered;
 
 /// Letters that are taken in at once, so that one write to disk serves all.
 const AT_ONCE: usize = 64;
@@ -25,9 +25,9 @@ const MEMORY: u64 = 100_000;
 /// The longest id of a letter, in bytes.
 const ID: usize = 256;
 
-/// Which messages it wants: letters.
-pub fn template() -> Template {
-    Template::has(LETTER) & !Template::ontology(Delivered::ONTOLOGY)
+/// How it is run: letters come to it and to nobody else.
+pub fn spec() -> Spec {
+    Spec { template: Template::Any, takes_letters: true, mailbox: 1024, ..Spec::default() }
 }
 
 states! {
@@ -122,7 +122,15 @@ impl Postbox {
         changes.extend(forget(ctx, letters.len())?);
         match ctx.store().commit(changes).await {
             Ok(()) => {}
-            Err(StoreError::Full { .. }) => return Ok(State::Full),
+            Err(StoreError::Full { queue, .. }) => {
+                if queue == SEEN {
+                    // A store that holds less than we would remember.
+                    ctx.store().commit(oldest(ctx, self.came.len())?).await?;
+                }
+                // Fewer may fit; what is not confirmed comes again.
+                self.came.truncate(self.came.len().div_ceil(2));
+                return Ok(State::Full);
+            }
             Err(error) => return Err(error.into()),
         }
         self.take_in_hand(letters);
@@ -209,6 +217,10 @@ fn forget(ctx: &Context, more: usize) -> Result<Vec<Change>, StoreError> {
     if surplus == 0 {
         return Ok(Vec::new());
     }
-    let oldest = ctx.store().read(SEEN, 0, surplus, usize::MAX)?;
+    oldest(ctx, surplus)
+}
+
+fn oldest(ctx: &Context, count: usize) -> Result<Vec<Change>, StoreError> {
+    let oldest = ctx.store().read(SEEN, 0, count, usize::MAX)?;
     Ok(oldest.iter().map(|it| Change::Drop { queue: SEEN, number: it.number }).collect())
 }

@@ -20,6 +20,10 @@ use crate::{
     report::presence_key,
 };
 
+mod flapping;
+
+use flapping::Flapping;
+
 /// How long members have to show up after a start before they count as gone.
 const GRACE: Duration = Duration::from_secs(10);
 /// How long to wait when there is no room for news.
@@ -92,6 +96,7 @@ pub struct Register {
     retry: Option<Instant>,
     /// When the members are called, once.
     call: Option<Instant>,
+    flapping: Flapping,
 }
 
 impl From<Settings> for Register {
@@ -106,6 +111,7 @@ impl From<Settings> for Register {
             unkept: VecDeque::new(),
             retry: None,
             call: None,
+            flapping: Flapping::default(),
         }
     }
 }
@@ -136,8 +142,12 @@ impl Behaviour for Register {
                 Ok(State::Watching)
             }
             State::Noting => {
-                let news = std::mem::take(&mut self.news);
-                self.unkept.extend(news.iter().cloned());
+                let mut news = std::mem::take(&mut self.news);
+                for presence in &mut news {
+                    if self.flapping.judge(presence) {
+                        self.unkept.push_back(presence.clone());
+                    }
+                }
                 self.keep(ctx).await?;
                 self.tell(ctx, &news).await?;
                 Ok(State::Watching)
@@ -155,6 +165,7 @@ impl Register {
     async fn watch(&mut self, ctx: &mut Context) -> Result<State, Failure> {
         let Some(moves) = &mut self.moves else { return Err(Failure::Interrupted) };
         let (calling, retrying) = (until(self.call), until(self.retry));
+        let stillness = until(self.flapping.calm());
         tokio::select! {
             question = ctx.receive() => {
                 self.question = Some(question?);
@@ -173,6 +184,12 @@ impl Register {
                 Ok(State::Noting)
             }
             () = retrying => Ok(State::Noting),
+            () = stillness => {
+                let calmed = self.flapping.calmed().into_iter();
+                let members = calmed.filter_map(|jid| ctx.directory().get(&jid.as_str().into()));
+                self.news = members.collect();
+                Ok(State::Noting)
+            }
             () = calling => Ok(State::Calling),
         }
     }
@@ -181,7 +198,10 @@ impl Register {
         let (Some(from), Ok(call)) = (question.from.clone(), question.read::<RollCall>()) else {
             return Ok(());
         };
-        let members = ctx.directory().find(&call);
+        let mut members = ctx.directory().find(&call);
+        for member in &mut members {
+            member.flapping = self.flapping.is_flapping(&member.jid);
+        }
         if question.performative == Some(Performative::Subscribe)
             && self.subscribers.len() < SUBSCRIBERS
         {

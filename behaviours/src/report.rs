@@ -22,6 +22,8 @@ const BATCH: usize = 500;
 const BATCH_BYTES: usize = 64 * 1024;
 /// How long a confirmation may take before everything is said again.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// For how long one who confirmed nothing is passed over while there are others.
+const SUSPICION: Duration = Duration::from_secs(30);
 /// The least rest, however many come and go who are not asked for.
 const LEAST: Duration = Duration::from_millis(100);
 /// The longest rest while nobody is there.
@@ -193,8 +195,15 @@ impl Report {
                 changed = members.changed() => if changed.is_err() {
                     return Err(Failure::Interrupted);
                 },
-                // Said again: who receives it twice knows it by its key.
-                () = tokio::time::sleep_until(self.deadline) => return Ok(State::Telling),
+                // Said again, to another one if there is one: who receives it twice knows it by
+                // its key.
+                () = tokio::time::sleep_until(self.deadline) => {
+                    if let (Some(receiver), Address::Duty(_)) = (&self.receiver, &self.settings.to)
+                    {
+                        ctx.directory().suspect(receiver, SUSPICION);
+                    }
+                    return Ok(State::Telling);
+                }
             }
         };
         let ours = message.slot(&Slot::InReplyTo) == Some(&self.conversation);
@@ -215,6 +224,9 @@ impl Report {
             return Ok(State::Resting);
         }
         queue::settle(ctx, changes).await?;
+        if let Some(receiver) = &self.receiver {
+            ctx.directory().trust(receiver);
+        }
         self.conversation = Uuid::new_v4().to_string();
         self.patience.restore();
         Ok(State::Waiting)
@@ -251,5 +263,7 @@ impl Same {
 
 /// The key of a presence in a queue. Somebody may come and go within a millisecond.
 pub(crate) fn presence_key(presence: &Presence) -> String {
-    format!("{}#{}#{:?}", presence.jid, presence.since_ms, presence.show).to_lowercase()
+    let flaps = if presence.flapping { "#flapping" } else { "" };
+    let Presence { jid, since_ms, show, .. } = presence;
+    format!("{jid}#{since_ms}#{show:?}{flaps}").to_lowercase()
 }

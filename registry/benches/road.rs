@@ -23,7 +23,7 @@ use std::{
 };
 
 use registry::{
-    Account, LinkState, Roots, Server, XmppRoad,
+    Account, LinkState, Roots, Server, Subscriptions, XmppRoad,
     prosody::{Prosody, ProsodyError, free_port},
 };
 use runtime::{
@@ -140,6 +140,8 @@ async fn start<B: Behaviour>(
         registrar: format!("registry@{DOMAIN}").into(),
         contacts: Vec::new(),
         wants: Vec::new(),
+        subscriptions: Subscriptions::Ask,
+        pubsub: None,
     };
     let mut agent = Agent::new(
         format!("{name}@{DOMAIN}").into(),

@@ -110,7 +110,7 @@ fn fields(form: &Element) -> impl Iterator<Item = (&str, String)> {
 }
 
 /// Text without the characters that XML 1.0 cannot carry; they become U+FFFD.
-fn sayable(text: &str) -> Cow<'_, str> {
+pub(crate) fn sayable(text: &str) -> Cow<'_, str> {
     // U+FFFE and U+FFFF are the only ones beyond the control characters; both start so.
     let suspicious = |byte: u8| matches!(byte, 0..=8 | 11 | 12 | 14..=31 | 0xef);
     if !text.bytes().any(suspicious) {
@@ -121,7 +121,7 @@ fn sayable(text: &str) -> Cow<'_, str> {
 }
 
 /// How many bytes a text takes once it is escaped.
-fn escaped(text: &str) -> usize {
+pub(crate) fn escaped(text: &str) -> usize {
     let more = |byte: u8| match byte {
         b'<' | b'>' => 3,
         b'&' | b'\r' => 4,

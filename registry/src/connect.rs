@@ -22,7 +22,7 @@ use tokio_xmpp::{
 };
 use xmpp_parsers::{sasl::DefinedCondition, starttls, stream_features::StreamFeatures};
 
-use crate::Server;
+use crate::{Server, guard::Guard};
 
 /// Bytes gathered before they become a TLS record, each way.
 const BUFFER: usize = 16 * 1024;
@@ -92,7 +92,7 @@ impl fmt::Debug for Connector {
 }
 
 impl ServerConnector for Connector {
-    type Stream = BufStream<TlsStream<TcpStream>>;
+    type Stream = BufStream<Guard<TlsStream<TcpStream>>>;
 
     async fn connect(
         &self,
@@ -112,7 +112,7 @@ impl ServerConnector for Connector {
         let name = ServerName::try_from(jid.domain().to_string()).map_err(io::Error::other)?;
         let tls = TlsConnector::from(Arc::clone(&self.tls)).connect(name, tcp).await?;
         let binding = binding(&tls)?;
-        let buffered = BufStream::with_capacity(BUFFER, BUFFER, tls);
+        let buffered = BufStream::with_capacity(BUFFER, BUFFER, Guard::new(tls));
         Ok((initiate_stream(buffered, namespace, header(), timeouts).await?, binding))
     }
 }

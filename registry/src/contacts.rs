@@ -1,21 +1,45 @@
 //! Who may see whom: subscriptions (RFC 6121 section 3) by policy, and presence by account.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use runtime::AgentId;
 use types::{Presence, Show};
 use xmpp_parsers::roster::{Item, Subscription};
 
-use crate::Account;
+use crate::{Account, Subscriptions};
 
 /// Connections of one account whose presence is remembered.
 const CONNECTIONS: usize = 16;
+
+/// What becomes of somebody's wish to see our presence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// A contact: it sees us, and we want to see it.
+    LetIn,
+    /// It sees us.
+    Show,
+    /// A person decides.
+    Ask,
+    /// Nothing.
+    Ignore,
+}
+
+/// What is said of somebody who left without a word.
+const SILENT: &str = "left without a word";
+
+/// What is said of everybody once our own connection is gone.
+const BLIND: &str = "our connection to the server was lost";
 
 /// The roster, the policy, and who is there.
 #[derive(Debug)]
 pub(crate) struct Contacts {
     me: AgentId,
     allowed: Vec<AgentId>,
+    policy: Subscriptions,
+    /// Whom a person let in, until the roster says so too.
+    approved: HashSet<AgentId>,
+    /// Whom we asked for their presence.
+    watched: HashSet<AgentId>,
     roster: HashMap<AgentId, Subscription>,
     present: HashMap<AgentId, BTreeMap<AgentId, Presence>>,
 }
@@ -28,12 +52,60 @@ impl Contacts {
         allowed.retain(|it| *it != me);
         allowed.sort_unstable();
         allowed.dedup();
-        Self { me, allowed, roster: HashMap::new(), present: HashMap::new() }
+        Self {
+            me,
+            allowed,
+            policy: account.subscriptions,
+            approved: HashSet::new(),
+            watched: HashSet::new(),
+            roster: HashMap::new(),
+            present: HashMap::new(),
+        }
     }
 
-    /// Whether policy lets `who` see us, and us see it. Strangers are never let in.
+    /// Whether `who` is a contact: by configuration, or since a person, or policy, let it in.
     pub(crate) fn allows(&self, who: &AgentId) -> bool {
-        self.allowed.binary_search(&who.to_bare()).is_ok()
+        let who = who.to_bare();
+        let let_in = matches!(self.roster.get(&who), Some(Subscription::From | Subscription::Both));
+        let_in || self.allowed.binary_search(&who).is_ok() || self.approved.contains(&who)
+    }
+
+    /// What becomes of the wish of `who` to see our presence.
+    pub(crate) fn judge(&self, who: &AgentId) -> Verdict {
+        if self.allows(who) {
+            return Verdict::LetIn;
+        }
+        match self.policy {
+            Subscriptions::Domain if who.domain() == self.me.domain() => Verdict::Show,
+            Subscriptions::Domain | Subscriptions::Ask => Verdict::Ask,
+            Subscriptions::Contacts => Verdict::Ignore,
+        }
+    }
+
+    /// A person lets `who` in.
+    pub(crate) fn approve(&mut self, who: &AgentId) {
+        self.approved.insert(who.to_bare());
+    }
+
+    /// A person does not let `who` in, or no longer.
+    pub(crate) fn deny(&mut self, who: &AgentId) {
+        let who = who.to_bare();
+        self.approved.remove(&who);
+        if matches!(self.roster.get(&who), Some(Subscription::From)) {
+            self.roster.insert(who, Subscription::None);
+        } else if matches!(self.roster.get(&who), Some(Subscription::Both)) {
+            self.roster.insert(who, Subscription::To);
+        }
+    }
+
+    /// The presence of `who` is asked for.
+    pub(crate) fn watch(&mut self, who: &AgentId) {
+        self.watched.insert(who.to_bare());
+    }
+
+    /// And is no longer.
+    pub(crate) fn unwatch(&mut self, who: &AgentId) {
+        self.watched.remove(&who.to_bare());
     }
 
     /// Whether a message from `who` is heard: somebody of our own server, where accounts are
@@ -70,7 +142,7 @@ impl Contacts {
     /// does not know is passed over, since anybody can send one.
     pub(crate) fn note(&mut self, from: &AgentId, heard: Presence) -> Option<Presence> {
         let account = from.to_bare();
-        if !self.allows(from) {
+        if !(self.allows(from) || self.watched.contains(&account) || self.sees(from)) {
             return None;
         }
         if heard.show == Show::Unavailable && !self.present.contains_key(&account) {
@@ -83,14 +155,20 @@ impl Contacts {
             connections.insert(from.clone(), heard.clone());
         }
         let speaker = connections.values().max_by_key(|it| it.priority);
-        Some(speaker.cloned().unwrap_or(Presence { show: Show::Unavailable, ..heard }))
+        let gone = || {
+            let why = heard.status.clone().or_else(|| Some(SILENT.to_owned()));
+            Presence { show: Show::Unavailable, why, ..heard }
+        };
+        Some(speaker.cloned().unwrap_or_else(gone))
     }
 
     /// Forgets who is there, since the connection is gone, and says so of each.
     pub(crate) fn forget_present(&mut self, now_ms: i64) -> Vec<Presence> {
         let gone = self.present.drain().filter_map(|(_, connections)| {
             let last = connections.into_values().next_back()?;
-            Some(Presence { show: Show::Unavailable, status: None, since_ms: now_ms, ..last })
+            let why = Some(BLIND.to_owned());
+            let show = Show::Unavailable;
+            Some(Presence { show, status: None, why, load: 0, since_ms: now_ms, ..last })
         });
         gone.collect()
     }
@@ -115,6 +193,8 @@ mod tests {
             roots: Roots::Public,
             registrar: "registry@test".into(),
             contacts: vec!["friend@elsewhere".into()],
+            subscriptions: Subscriptions::Ask,
+            pubsub: None,
             wants: Vec::new(),
         })
     }

@@ -2,8 +2,9 @@
 //!
 //! An [`Account`] says who logs in where. [`XmppRoad::connect`] makes the road: one task owns the
 //! connection (`link`), logs in (`login`) over a verified TLS (`connect`, `tls`), greets
-//! the server and the registrar, and from then on turns stanzas into messages (`codec`) and
-//! presence into what the agent's directory knows (`contacts`).
+//! the server and the registrar, and from then on turns stanzas into messages (`codec`),
+//! presence into what the agent's directory knows (`contacts`), published items into messages
+//! (`artifacts`), and forms into calls of commands (`commands`).
 //!
 //! Where there is no server, [`prosody`] runs one of our own.
 //!
@@ -13,6 +14,7 @@ mod account;
 mod road;
 
 mod addresses;
+mod dialler;
 mod link;
 mod outbox;
 
@@ -21,17 +23,27 @@ mod codec;
 mod announce;
 mod contacts;
 
+mod artifacts;
+mod errands;
+mod requests;
+
+mod caps;
+mod commands;
+mod disco;
+mod element;
+mod form;
 mod queries;
 
 mod backoff;
 mod chance;
 mod connect;
+mod guard;
 mod login;
 mod tls;
 
 pub mod prosody;
 
-pub use account::{Account, Secret, Server};
+pub use account::{Account, Secret, Server, Subscriptions};
 pub use connect::ConnectError;
 pub use road::{LinkState, XmppRoad};
 pub use tls::{Roots, TlsError};

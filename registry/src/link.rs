@@ -1,42 +1,42 @@
 //! The task that owns the connection.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures_util::StreamExt;
-use runtime::{AgentId, Chain, Clock, Delivery, Door, Message, Performative, Slot};
+use runtime::{AgentId, Clock, Delivery, Door, Message, Mood, Performative, SendError, Slot};
 use tokio::{
-    sync::{Mutex, mpsc, oneshot, watch},
-    time::timeout,
+    sync::{mpsc, watch},
+    time::{Instant, sleep_until, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tokio_xmpp::{
     Stanza,
     jid::{BareJid, Jid},
-    stanzastream::{Connection, Event, StanzaStream, StreamEvent},
-    xmlstream::Timeouts,
+    stanzastream::{Event, StanzaStream, StreamEvent},
 };
 use tracing::{debug, info, warn};
 use types::{Content, Roll, RollCall, Show};
 use xmpp_parsers::{
     iq::{Iq, IqHeader, IqPayload},
-    ns, presence,
+    message, ns, presence,
     roster::Roster,
     stream_features::StreamFeatures,
 };
 
 use crate::{
-    Account, ConnectError, LinkState, TlsError, announce,
-    backoff::Backoff,
-    chance, codec,
-    connect::Connector,
-    contacts::Contacts,
-    login::login,
-    outbox::{Outbox, WINDOW},
+    Account, LinkState, TlsError, announce, artifacts, codec,
+    commands::Commands,
+    contacts::{Contacts, Verdict},
+    dialler::Dialler,
+    errands::Wish,
+    outbox::Outbox,
     queries,
+    requests::Requests,
 };
-
-/// How long one attempt to connect may take.
-const ATTEMPT: Duration = Duration::from_secs(30);
 
 /// How long the stream may take to accept a stanza before we look what it has to say.
 pub(crate) const BUSY: Duration = Duration::from_secs(2);
@@ -44,9 +44,11 @@ pub(crate) const BUSY: Duration = Duration::from_secs(2);
 /// How long saying goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(2);
 
-/// Silence after which the server is asked for a sign of life, and how long it has for it.
-const TIMEOUTS: Timeouts =
-    Timeouts { read_timeout: Duration::from_mins(1), response_timeout: Duration::from_secs(15) };
+/// Time between two announcements; of what changes meanwhile the last is announced.
+const BREATH: Duration = Duration::from_secs(1);
+
+/// Artifacts that one agent may follow.
+const FOLLOWED: usize = 256;
 
 /// Interruptions in a row after which the session is given up: some servers, restarted, refuse
 /// to resume in a way that the stream never gets over.
@@ -58,18 +60,30 @@ const ROSTER_QUERY: &str = "vedette-roster";
 /// The task that owns the connection of one agent.
 pub(crate) struct Link {
     account: Account,
-    resource: String,
     door: Door,
     clock: Clock,
     dialler: Dialler,
     stream: StanzaStream,
     contacts: Contacts,
     outbox: Outbox,
+    requests: Requests,
+    commands: Commands,
+    followed: BTreeSet<BareJid>,
     /// Answers and presence for the server, in order; they are worth nothing after a break.
     errands: VecDeque<Stanza>,
+    mood: watch::Receiver<Mood>,
+    /// When the mood is announced that was not yet.
+    announce_at: Option<Instant>,
+    announced: Instant,
     online: bool,
     barren: u8,
     state: Arc<watch::Sender<LinkState>>,
+}
+
+/// What the road passes on to its link.
+pub(crate) struct Inbox {
+    pub(crate) messages: mpsc::Receiver<(Jid, Message)>,
+    pub(crate) wishes: mpsc::Receiver<Wish>,
 }
 
 impl Link {
@@ -79,28 +93,22 @@ impl Link {
         state: Arc<watch::Sender<LinkState>>,
         tasks: TaskTracker,
     ) -> Result<Self, TlsError> {
-        let connector = Connector { server: account.server.clone(), tls: account.roots.config()? };
-        let resource = format!("vedette-{:08x}", u32::from_le_bytes(chance::bytes()));
-        let mut dialler = Dialler {
-            connector,
-            account: account.jid.clone(),
-            password: account.password.clone(),
-            resource: resource.clone(),
-            backoff: Arc::default(),
-            state: Arc::clone(&state),
-            tasks,
-            hang_up: CancellationToken::new(),
-        };
+        let mut dialler = Dialler::new(&account, Arc::clone(&state), tasks)?;
         Ok(Self {
             contacts: Contacts::new(&account),
             account,
-            resource,
-            door,
             clock: Clock::system(),
             stream: dialler.stream(),
             dialler,
             outbox: Outbox::default(),
+            requests: Requests::default(),
+            commands: Commands::new(door.desk().clone()),
+            followed: BTreeSet::new(),
             errands: VecDeque::new(),
+            mood: door.mood(),
+            door,
+            announce_at: None,
+            announced: Instant::now(),
             online: false,
             barren: 0,
             state,
@@ -108,16 +116,14 @@ impl Link {
     }
 
     /// Everything the link reacts to, in one place. Ends when asked to.
-    pub(crate) async fn run(
-        mut self,
-        mut messages: mpsc::Receiver<(Jid, Message)>,
-        stop: CancellationToken,
-    ) {
+    pub(crate) async fn run(mut self, mut inbox: Inbox, stop: CancellationToken) {
         loop {
             if self.online {
                 self.run_errands().await;
             }
             let room = self.online && self.outbox.has_room();
+            let ready = self.online && self.requests.has_room();
+            let announce_at = self.announce_at.filter(|_| self.online);
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
@@ -126,15 +132,22 @@ impl Link {
                     Some(event) => self.on_event(event),
                     None => self.renew(),
                 },
-                Some(message) = messages.recv(), if room => {
+                answer = self.commands.answered() => self.errands.push_back(Stanza::Iq(answer)),
+                () = until(announce_at) => self.announce(),
+                Ok(()) = self.mood.changed() => {
+                    let soon = Instant::now().max(self.announced + BREATH);
+                    self.announce_at.get_or_insert(soon);
+                }
+                Some(wish) = inbox.wishes.recv(), if ready => self.fulfil(wish),
+                Some(message) = inbox.messages.recv(), if room => {
                     self.outbox.push(message);
-                    while self.outbox.has_room() && let Ok(message) = messages.try_recv() {
+                    while self.outbox.has_room() && let Ok(message) = inbox.messages.try_recv() {
                         self.outbox.push(message);
                     }
                 }
             }
         }
-        self.leave(messages).await;
+        self.leave(inbox.messages).await;
     }
 
     async fn run_errands(&mut self) {
@@ -175,6 +188,7 @@ impl Link {
         self.barren = 0;
         self.outbox.opened(features.stream_management.is_some());
         self.errands.clear();
+        self.requests.forget();
         self.say_gone();
         self.errands.push_back(Stanza::Iq(Iq::Get {
             from: None,
@@ -182,8 +196,12 @@ impl Link {
             id: ROSTER_QUERY.to_owned(),
             payload: Roster { ver: None, items: Vec::new() }.into(),
         }));
-        self.errands.push_back(Stanza::Presence(announce::hello(self.door.announcement())));
+        self.announce();
         self.call_the_roll();
+        let service = self.account.service();
+        let renewals =
+            self.followed.iter().map(|it| artifacts::renew(&service, it, &self.account.jid));
+        self.errands.extend(renewals.map(Stanza::Iq));
         self.set_online(true);
         info!(agent.jid = %bound, "connected");
     }
@@ -204,8 +222,65 @@ impl Link {
         self.stream = self.dialler.stream();
     }
 
-    fn on_message(&mut self, stanza: xmpp_parsers::message::Message) {
+    fn announce(&mut self) {
+        self.announce_at = None;
+        self.announced = Instant::now();
+        let hello = announce::hello(self.door.announcement(), &self.mood.borrow_and_update());
+        self.errands.push_back(Stanza::Presence(hello));
+    }
+
+    /// Does what somebody of this agent wants beside sending messages.
+    fn fulfil(&mut self, wish: Wish) {
+        match wish {
+            Wish::Ask(question) => self.errands.push_back(Stanza::Iq(self.requests.open(question))),
+            Wish::Approve(who) => {
+                self.contacts.approve(&who);
+                self.let_in(&who);
+            }
+            Wish::Deny(who) => {
+                self.contacts.deny(&who);
+                self.tell(&who, presence::Presence::new(presence::Type::Unsubscribed));
+            }
+            Wish::Subscribe(who) => {
+                self.contacts.watch(&who);
+                self.tell(&who, presence::Presence::subscribe());
+            }
+            Wish::Unsubscribe(who) => {
+                self.contacts.unwatch(&who);
+                self.tell(&who, presence::Presence::new(presence::Type::Unsubscribe));
+            }
+            Wish::Follow(who, answer) => {
+                let room = self.followed.len() < FOLLOWED || self.followed.contains(&who);
+                let full = SendError::Unable("follow more than 256 others");
+                let noted = if room { Ok(()) } else { Err(full) };
+                if room {
+                    self.followed.insert(who);
+                }
+                // Whoever wished it may be gone.
+                drop(answer.send(noted));
+            }
+            Wish::Unfollow(who) => {
+                self.followed.remove(&who);
+            }
+        }
+    }
+
+    fn tell(&mut self, who: &AgentId, what: presence::Presence) {
+        if let Ok(to) = who.bare().parse::<Jid>() {
+            self.errands.push_back(Stanza::Presence(what.with_to(to)));
+        }
+    }
+
+    fn on_message(&mut self, stanza: message::Message) {
         let Some(from) = stanza.from.as_ref().map(|it| AgentId::from(it.as_str())) else { return };
+        if stanza.from == Some(self.account.service()) {
+            let news = artifacts::read(&stanza, self.door.me(), &self.followed);
+            for item in news {
+                // There is no sender who could try again: what has no room is counted there.
+                self.door.deliver(item);
+            }
+            return;
+        }
         if !self.contacts.hears(&from) {
             warn!(message.from = %from, "a message of a stranger was passed over");
             return;
@@ -253,17 +328,25 @@ impl Link {
         }
     }
 
-    /// A contact is let in and asked in turn; a stranger waits until an operator says so.
+    /// A contact is let in and asked in turn; others as policy says.
     fn on_subscribe(&mut self, from: &AgentId) {
-        if !self.contacts.allows(from) {
-            warn!(contact.jid = %from, "a stranger wants to see our presence; nobody said yes");
-            return;
+        match self.contacts.judge(from) {
+            Verdict::LetIn => self.let_in(from),
+            Verdict::Show => self.tell(from, presence::Presence::subscribed()),
+            Verdict::Ask => {
+                info!(contact.jid = %from, "somebody wants to see our presence; a person decides");
+                self.door.request(from);
+            }
+            Verdict::Ignore => {
+                warn!(contact.jid = %from, "a stranger wants to see our presence; nobody said yes");
+            }
         }
-        let Ok(to) = from.bare().parse::<Jid>() else { return };
-        let presence = |it: presence::Presence| Stanza::Presence(it.with_to(to.clone()));
-        self.errands.push_back(presence(presence::Presence::subscribed()));
-        if !self.contacts.sees(from) {
-            self.errands.push_back(presence(presence::Presence::subscribe()));
+    }
+
+    fn let_in(&mut self, who: &AgentId) {
+        self.tell(who, presence::Presence::subscribed());
+        if !self.contacts.sees(who) {
+            self.tell(who, presence::Presence::subscribe());
         }
     }
 
@@ -284,11 +367,27 @@ impl Link {
                 let done = Iq::Result { from: None, to: from, id, payload: None };
                 self.errands.push_back(Stanza::Iq(done));
             }
-            payload => {
-                let answer = queries::answer(header, &payload, self.door.announcement());
-                self.errands.extend(answer.map(Stanza::Iq));
-            }
+            payload => self.on_question(header, payload),
         }
+    }
+
+    fn on_question(&mut self, header: IqHeader, payload: IqPayload) {
+        let Some(asked) = self.requests.close(&header, payload) else { return };
+        let server = self.account.jid.domain().as_str();
+        let heard = header.from.as_ref().is_none_or(|from| {
+            from.as_str() == server || self.contacts.hears(&AgentId::from(from.as_str()))
+        });
+        let answer = match asked {
+            _ if !heard => Some(queries::refuse(header)),
+            IqPayload::Set(asked) if asked.is("command", crate::commands::NAMESPACE) => {
+                self.commands.called(header, &asked)
+            }
+            asked => {
+                let commands = self.door.desk().commands();
+                queries::answer(header, &asked, self.door.announcement(), &commands)
+            }
+        };
+        self.errands.extend(answer.map(Stanza::Iq));
     }
 
     fn on_roster(&mut self, payload: tokio_xmpp::minidom::Element) {
@@ -350,91 +449,19 @@ impl Link {
                 warn!(agent.jid = %self.account.jid, "left without an answer to the last words");
             }
         }
-        self.dialler.hang_up.cancel();
+        self.dialler.hang_up();
         self.door.set_online(false);
         self.state.send_replace(LinkState::Closed);
-        debug!(agent.jid = %self.account.jid, resource = self.resource, "left");
+        debug!(agent.jid = %self.account.jid, "left");
         // A server that does not close its side must not hold us up.
         drop(timeout(GOODBYE, self.stream.close()).await);
     }
 }
 
-/// Makes connections for a stream, again and again.
-#[derive(Clone)]
-struct Dialler {
-    connector: Connector,
-    account: BareJid,
-    password: crate::Secret,
-    resource: String,
-    backoff: Arc<Mutex<Backoff>>,
-    state: Arc<watch::Sender<LinkState>>,
-    tasks: TaskTracker,
-    /// Ends the attempts for the stream that is in use.
-    hang_up: CancellationToken,
-}
-
-impl Dialler {
-    /// A fresh stream. Attempts for the one before end.
-    fn stream(&mut self) -> StanzaStream {
-        self.hang_up.cancel();
-        self.hang_up = CancellationToken::new();
-        let dialler = self.clone();
-        let connect = move |_location: Option<String>, slot: oneshot::Sender<Connection>| {
-            let dialler = dialler.clone();
-            dialler.tasks.clone().spawn(Box::pin(dialler.dial(slot)));
-        };
-        StanzaStream::new(Box::new(connect), WINDOW)
+/// Waits until then; without a then for ever.
+async fn until(then: Option<Instant>) {
+    match then {
+        Some(then) => sleep_until(then).await,
+        None => std::future::pending().await,
     }
-
-    async fn dial(self, slot: oneshot::Sender<Connection>) {
-        let Ok(resource) = self.resource.parse::<tokio_xmpp::jid::ResourcePart>() else { return };
-        let identity = Jid::from(self.account.with_resource(&resource));
-        let mut backoff = self.backoff.lock().await;
-        loop {
-            let wait = backoff.wait();
-            tokio::select! {
-                () = self.hang_up.cancelled() => return abandon(slot),
-                () = tokio::time::sleep(wait) => {}
-            }
-            let attempt = login(&self.connector, &self.account, &self.password, TIMEOUTS);
-            let attempt = async {
-                timeout(ATTEMPT, attempt)
-                    .await
-                    .unwrap_or(Err(ConnectError::Slow(ATTEMPT.as_secs())))
-            };
-            let result = tokio::select! {
-                () = self.hang_up.cancelled() => return abandon(slot),
-                result = attempt => result,
-            };
-            match result {
-                Ok((features, stream)) => {
-                    backoff.succeeded();
-                    let stream = stream.box_stream();
-                    // The stream may have been given up meanwhile.
-                    drop(slot.send(Connection { stream, features, identity }));
-                    return;
-                }
-                Err(error) if error.is_final() => {
-                    warn!(agent.jid = %self.account, error = %Chain(&error), "cannot log in");
-                    self.state.send_replace(LinkState::Refused(Arc::new(error)));
-                    return abandon(slot);
-                }
-                Err(error) => {
-                    debug!(agent.jid = %self.account, error = %Chain(&error), "cannot connect");
-                    backoff.failed();
-                    self.state.send_if_modified(|it| {
-                        let told = matches!(it, LinkState::Failing(_));
-                        *it = LinkState::Failing(Arc::new(error));
-                        !told
-                    });
-                }
-            }
-        }
-    }
-}
-
-/// Leaves a stream without a connection for good. Its task would panic if the slot were dropped,
-/// and it never looks up while it waits for one: so both stay where they are.
-fn abandon(slot: oneshot::Sender<Connection>) {
-    std::mem::forget(slot);
 }

@@ -29,6 +29,7 @@ use tokio_xmpp::{
 use xmpp_parsers::{
     ns,
     sasl::{Auth, Mechanism as MechanismName, Nonza, Response},
+    sasl_cb,
     stream_features::StreamFeatures,
 };
 
@@ -60,8 +61,9 @@ pub(crate) async fn login(
     stream.recv_features().await.map_err(|it| of(it.into()))
 }
 
-/// Chooses the strongest SCRAM on offer. The channel is bound where the server can; where it
-/// only claims that it cannot, the exchange fails (RFC 5802 section 6).
+/// Chooses the strongest SCRAM on offer. The channel is bound where the server says that it can
+/// by our way of binding; where it only claims that it cannot, the exchange fails (RFC 5802
+/// section 6).
 async fn prove<S: AsyncBufRead + AsyncWrite + Unpin>(
     stream: XmppStream<S>,
     features: &StreamFeatures,
@@ -72,8 +74,10 @@ async fn prove<S: AsyncBufRead + AsyncWrite + Unpin>(
     let offered = &features.sasl_mechanisms;
     let plus = offered.iter().any(|it| it.starts_with("SCRAM-SHA-") && it.ends_with("-PLUS"));
     let binding = match binding {
+        bound @ ChannelBinding::TlsExporter(_) if plus && binds_by_exporter(features) => bound,
+        // It binds, but not by TLS 1.3's way (ejabberd before 23.04), so that we claim nothing.
+        _ if plus => ChannelBinding::None,
         ChannelBinding::None => ChannelBinding::None,
-        bound if plus => bound,
         _ => ChannelBinding::Unsupported,
     };
     let credentials = Credentials::default()
@@ -92,6 +96,12 @@ async fn prove<S: AsyncBufRead + AsyncWrite + Unpin>(
         let offered = offered.iter().cloned().collect::<Vec<_>>().join(", ");
         Err(ConnectError::NoScram { offered })
     }
+}
+
+/// Whether the server names RFC 9266 among its ways of binding (XEP-0440).
+fn binds_by_exporter(features: &StreamFeatures) -> bool {
+    let ways = features.sasl_cb.as_ref();
+    ways.is_some_and(|it| it.types.contains(&sasl_cb::Type::TlsExporter))
 }
 
 async fn exchange<S: AsyncBufRead + AsyncWrite + Unpin>(

@@ -118,6 +118,8 @@ impl Prosody {
             .and_then(|()| private_folder(&data))
             .map_err(|source| ProsodyError::Folder { path: data, source })?;
         certificate::renew(&folder, domain)?;
+        let (nodes, code) = config::NODES;
+        folder.write(nodes, code)?;
         folder.write("prosody.cfg.lua", &config::text(&folder, domain, port))?;
         Ok(Prepared { folder, domain: domain.to_owned(), port })
     }

@@ -1,11 +1,10 @@
 //! Answers what servers and clients ask: who are you, are you there (XEP-0030, 0092, 0199).
 
-use std::collections::BTreeSet;
-
+use runtime::Command;
 use tokio_xmpp::minidom::Element;
 use types::Announcement;
 use xmpp_parsers::{
-    disco::{DiscoInfoQuery, DiscoInfoResult, DiscoItemsResult, Identity},
+    disco::{DiscoInfoQuery, DiscoItemsQuery},
     iq::{Iq, IqHeader, IqPayload},
     message, ns,
     ping::Ping,
@@ -13,47 +12,65 @@ use xmpp_parsers::{
     version::VersionResult,
 };
 
-/// What we understand, for service discovery.
-const FEATURES: [&str; 6] =
-    [ns::DATA_FORMS, ns::DISCO_INFO, ns::DISCO_ITEMS, ns::PING, ns::VERSION, "urn:vedette:agent:0"];
+use crate::disco;
 
 /// The answer to a question; `None` when it is none.
-pub(crate) fn answer(header: IqHeader, payload: &IqPayload, me: &Announcement) -> Option<Iq> {
-    let IqHeader { from, id, .. } = header;
+pub(crate) fn answer(
+    header: IqHeader,
+    payload: &IqPayload,
+    me: &Announcement,
+    offered: &[Command],
+) -> Option<Iq> {
     let result = match payload {
-        IqPayload::Get(asked) => know(asked, me),
-        IqPayload::Set(_) => None,
+        IqPayload::Get(asked) => know(asked, &header, me, offered),
+        IqPayload::Set(_) => Err(DefinedCondition::ServiceUnavailable),
         IqPayload::Result(_) | IqPayload::Error(_) => return None,
     };
     Some(match result {
-        Some(payload) => Iq::Result { from: None, to: from, id, payload: Some(payload) },
-        None => Iq::Error { from: None, to: from, id, error: unavailable(), payload: None },
+        Ok(payload) => {
+            let IqHeader { from, id, .. } = header;
+            Iq::Result { from: None, to: from, id, payload: Some(payload) }
+        }
+        Err(DefinedCondition::ItemNotFound) => {
+            refuse_with(header, DefinedCondition::ItemNotFound, "no such node here")
+        }
+        Err(_) => refuse(header),
     })
 }
 
-fn know(asked: &Element, me: &Announcement) -> Option<Element> {
+fn know(
+    asked: &Element,
+    header: &IqHeader,
+    me: &Announcement,
+    offered: &[Command],
+) -> Result<Element, DefinedCondition> {
+    let unreadable = |_| DefinedCondition::ServiceUnavailable;
     if asked.is("query", ns::DISCO_INFO) {
-        let node = DiscoInfoQuery::try_from(asked.clone()).ok()?.node;
-        let name = format!("Vedette {}", me.role);
-        let identities = vec![Identity::new("automation", "vedette", "en", name)];
-        let features: BTreeSet<String> = FEATURES.iter().map(|it| (*it).to_owned()).collect();
-        Some(DiscoInfoResult { node, identities, features, extensions: Vec::new() }.into())
+        let node = DiscoInfoQuery::try_from(asked.clone()).map_err(unreadable)?.node;
+        let found = disco::info_at(node, me, offered).ok_or(DefinedCondition::ItemNotFound)?;
+        Ok(found.into())
     } else if asked.is("query", ns::DISCO_ITEMS) {
-        Some(DiscoItemsResult { node: None, items: Vec::new(), rsm: None }.into())
+        let node = DiscoItemsQuery::try_from(asked.clone()).map_err(unreadable)?.node;
+        Ok(disco::items_at(node, header.to.clone(), offered).into())
     } else if asked.is("ping", ns::PING) {
-        Some(Ping.into())
+        Ok(Ping.into())
     } else if asked.is("query", ns::VERSION) {
         let name = "Vedette".to_owned();
-        Some(VersionResult { name, version: me.version.clone(), os: None }.into())
+        Ok(VersionResult { name, version: me.version.clone(), os: None }.into())
     } else {
-        None
+        Err(DefinedCondition::ServiceUnavailable)
     }
 }
 
-/// Nobody here does that (RFC 6120 section 8.3.3.19).
-fn unavailable() -> StanzaError {
-    let condition = DefinedCondition::ServiceUnavailable;
-    StanzaError::new(ErrorType::Cancel, condition, "en", "no such service here")
+/// Nobody here does that (RFC 6120 section 8.3.3.19), or nobody for whoever asks; `None` when
+/// nothing was asked.
+pub(crate) fn refuse(header: IqHeader) -> Iq {
+    refuse_with(header, DefinedCondition::ServiceUnavailable, "no such service here")
+}
+
+fn refuse_with(header: IqHeader, condition: DefinedCondition, text: &str) -> Iq {
+    let error = StanzaError::new(ErrorType::Cancel, condition, "en", text);
+    Iq::Error { from: None, to: header.from, id: header.id, error, payload: None }
 }
 
 /// Says that there is no room for a message now (RFC 6120 section 8.3.3.18).

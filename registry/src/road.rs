@@ -9,13 +9,17 @@ use std::{
     },
 };
 
-use runtime::{Door, Message, Road, SendError, Sending};
+use runtime::{Door, Errand, Message, Road, SendError, Sending};
 use tokio::sync::{mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tokio_xmpp::jid::Jid;
 
 use crate::{
-    Account, ConnectError, TlsError, addresses::Addresses, chance, codec, link::Link,
+    Account, ConnectError, TlsError,
+    addresses::Addresses,
+    chance, codec,
+    errands::Wishes,
+    link::{Inbox, Link},
     outbox::WINDOW,
 };
 
@@ -43,6 +47,7 @@ pub enum LinkState {
 #[derive(Clone)]
 pub struct XmppRoad {
     messages: mpsc::Sender<(Jid, Message)>,
+    wishes: Wishes,
     addresses: Arc<Addresses>,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -66,15 +71,17 @@ struct Ids {
 impl XmppRoad {
     /// Starts to connect; what comes in goes through `door`.
     pub fn connect(account: Account, door: Door) -> Result<Self, TlsError> {
-        let (messages, inbox) = mpsc::channel(WINDOW);
+        let (messages, received) = mpsc::channel(WINDOW);
+        let (wishes, wished) = Wishes::new(&account);
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let sender = Arc::new(watch::Sender::new(LinkState::Waiting));
         let state = sender.subscribe();
         let link = Link::new(account, door, sender, tasks.clone())?;
+        let inbox = Inbox { messages: received, wishes: wished };
         tasks.spawn(link.run(inbox, stop.clone()));
         let ids = Ids { run: u64::from_le_bytes(chance::bytes()), next: AtomicU64::new(0) };
         let addresses = Arc::default();
-        Ok(Self { messages, addresses, stop, tasks, state, ids: Arc::new(ids) })
+        Ok(Self { messages, wishes, addresses, stop, tasks, state, ids: Arc::new(ids) })
     }
 
     /// How the connection is; wakes when that changes.
@@ -103,6 +110,11 @@ impl Road for XmppRoad {
                 }))
             }
         }
+    }
+
+    fn run(&self, errand: Errand) -> Sending {
+        let wishes = self.wishes.clone();
+        Sending::Later(Box::pin(async move { wishes.run(errand).await }))
     }
 
     fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {

@@ -44,7 +44,7 @@ pub struct Announcement {
     pub version: String,
     /// What it runs: `check`, `report`, …, each once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub behaviours: Vec<String>,
+    pub runs: Vec<String>,
 }
 
 /// One agent's presence at a time.

@@ -23,6 +23,9 @@ pub struct Spec {
     pub mailbox: usize,
     /// When to start it again.
     pub supervision: Supervision,
+    /// Whether it is the one that takes letters in as they come, to keep them and hand them over.
+    /// Nobody else sees a letter before.
+    pub takes_letters: bool,
 }
 
 impl Default for Spec {
@@ -32,6 +35,7 @@ impl Default for Spec {
             template: Template::None,
             mailbox: 256,
             supervision: Supervision::default(),
+            takes_letters: false,
         }
     }
 }

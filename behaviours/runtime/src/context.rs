@@ -3,7 +3,7 @@
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use types::{Announcement, BehaviourReport, Violation};
 
@@ -21,6 +21,7 @@ pub struct Context {
     pub(crate) mailbox: Mailbox,
     pub(crate) stop: CancellationToken,
     pub(crate) gate: Gate,
+    pub(crate) nudge: Arc<Notify>,
     pub(crate) changes: watch::Receiver<u64>,
     pub(crate) due_ms: Option<i64>,
     pub(crate) redrawn: bool,
@@ -269,6 +270,22 @@ impl Context {
 
     fn note(&self) -> String {
         format!("behaviour {}", self.name)
+    }
+
+    /// Waits until somebody has this behaviour do at once what it would do at its time.
+    pub async fn nudged(&self) {
+        self.nudge.notified().await;
+    }
+
+    /// Keeps in mind what can be said of a result, for who asks why it is as it is. The last
+    /// 1,000 of an agent are remembered, until the program ends.
+    pub fn explain(&self, result: impl Into<String>, why: impl Into<String>) {
+        self.crew.recent.note(result.into(), why.into());
+    }
+
+    /// What can be said of a result of this agent, if it is remembered.
+    pub fn explanation(&self, result: &str) -> Option<String> {
+        self.crew.recent.find(result)
     }
 
     /// Says by when this behaviour is to have made its next result, in milliseconds since

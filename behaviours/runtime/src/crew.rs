@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError, RwLock},
 };
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{Instrument, info_span};
 use types::Diagram;
@@ -17,6 +17,7 @@ use crate::{
     handle::{Drawing, Gate},
     machine::{Machine, Typed},
     mailbox::mailbox,
+    recent::Recent,
     run::{Board, supervise},
 };
 
@@ -44,6 +45,7 @@ pub(crate) struct Crew {
     pub(crate) stop: CancellationToken,
     pub(crate) road: OnceLock<Arc<dyn Road>>,
     pub(crate) tasks: TaskTracker,
+    pub(crate) recent: Recent,
     members: RwLock<Members>,
     /// Behaviours that were added before the agent started.
     launches: Mutex<Vec<Launch>>,
@@ -77,6 +79,7 @@ impl Crew {
             stop: CancellationToken::new(),
             road: OnceLock::new(),
             tasks: TaskTracker::new(),
+            recent: Recent::default(),
             members: RwLock::default(),
             launches: Mutex::default(),
         }
@@ -118,8 +121,8 @@ impl Crew {
         factory: impl FnMut() -> M + Send + 'static,
     ) -> Result<Handle, TooMany> {
         let running = self.road.get().is_some();
-        let (slit, inbox) = mailbox(spec.template, spec.mailbox);
-        let gate = Gate::default();
+        let (slit, inbox) = mailbox(spec.template, spec.mailbox, spec.takes_letters);
+        let (gate, nudge) = (Gate::default(), Arc::new(Notify::new()));
         let (handle, board) = {
             let mut members = self.members.write().unwrap_or_else(PoisonError::into_inner);
             if members.all.len() >= MOST {
@@ -135,6 +138,7 @@ impl Crew {
                 stop: stop.child_token(),
                 kill: CancellationToken::new(),
                 gate: gate.clone(),
+                nudge: Arc::clone(&nudge),
                 changes: self.changes.clone(),
                 is_passing: running,
             };
@@ -153,6 +157,7 @@ impl Crew {
                 mailbox: inbox,
                 stop,
                 gate,
+                nudge,
                 changes,
                 due_ms: None,
                 redrawn: false,

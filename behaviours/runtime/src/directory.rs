@@ -56,8 +56,13 @@ impl Directory {
                 if presence.announcement.role.is_empty() {
                     presence.announcement = before.announcement.clone();
                 }
-                let same = Presence { since_ms: before.since_ms, ..presence.clone() };
-                if same == *before {
+                // More or less to do does not make anybody come anew.
+                let busier =
+                    Presence { load: presence.load, since_ms: presence.since_ms, ..before.clone() };
+                if presence == busier {
+                    presence.since_ms = before.since_ms;
+                }
+                if presence == *before {
                     return;
                 }
             }

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use types::{BehaviourReport, Diagram, Exit, Phase};
 
@@ -20,6 +20,7 @@ pub struct Handle {
     pub(crate) stop: CancellationToken,
     pub(crate) kill: CancellationToken,
     pub(crate) gate: Gate,
+    pub(crate) nudge: Arc<Notify>,
     pub(crate) changes: watch::Sender<u64>,
     /// Whether it was added while its agent ran, and may be forgotten once it is over.
     pub(crate) is_passing: bool,
@@ -115,6 +116,12 @@ impl Handle {
         if self.gate.set(false) {
             self.changes.send_modify(|it| *it += 1);
         }
+    }
+
+    /// Has it do at once what it waits to do at its time, if it is one of those that wait for a
+    /// time: a check, say. Its rounds keep their phase.
+    pub fn nudge(&self) {
+        self.nudge.notify_one();
     }
 
     /// Asks it to finish the step it is in, then stop.

@@ -92,7 +92,7 @@ pub struct Periodic<T> {
     /// Where a new period comes from.
     pace: Option<watch::Receiver<Duration>>,
     due: Instant,
-    /// Whether the round that was due has been run.
+    /// Whether the round that was due has come.
     has_run: bool,
 }
 
@@ -207,7 +207,10 @@ impl<T> Cron<T> {
                 self.last = Some(due);
                 return Ok(true);
             }
-            ctx.sleep(left.min(NAP)).await?;
+            let nudged = tokio::time::timeout(left.min(NAP), ctx.nudged());
+            if ctx.until_stopped(nudged).await?.is_ok() {
+                return Ok(true);
+            }
         }
     }
 }
@@ -244,16 +247,20 @@ impl<T: Task> Behaviour for Periodic<T> {
                 if std::mem::take(&mut self.has_run) {
                     self.advance();
                 }
-                ctx.until_stopped(self.tick()).await?;
+                let tick = async {
+                    tokio::select! {
+                        () = self.tick() => true,
+                        () = ctx.nudged() => false,
+                    }
+                };
+                // A round out of turn changes nothing for those that follow.
+                self.has_run = ctx.until_stopped(tick).await?;
                 Period::Running
             }
-            Period::Running => {
-                self.has_run = true;
-                match self.task.run(ctx).await? {
-                    ControlFlow::Continue(()) => Period::Waiting,
-                    ControlFlow::Break(()) => Period::Done,
-                }
-            }
+            Period::Running => match self.task.run(ctx).await? {
+                ControlFlow::Continue(()) => Period::Waiting,
+                ControlFlow::Break(()) => Period::Done,
+            },
             Period::Done => Period::Done,
         })
     }

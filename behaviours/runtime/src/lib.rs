@@ -50,6 +50,7 @@ mod memory;
 mod store;
 
 mod letter;
+mod recent;
 
 mod clock;
 

@@ -29,6 +29,7 @@ struct Waiting {
 #[derive(Debug)]
 struct Shared {
     template: Template,
+    takes_letters: bool,
     capacity: usize,
     /// Messages in `queue` and in the behaviour's hand.
     waiting: AtomicUsize,
@@ -52,9 +53,10 @@ pub(crate) struct Mailbox {
     hand: VecDeque<Waiting>,
 }
 
-pub(crate) fn mailbox(template: Template, capacity: usize) -> (Slit, Mailbox) {
+pub(crate) fn mailbox(template: Template, capacity: usize, takes_letters: bool) -> (Slit, Mailbox) {
     let shared = Arc::new(Shared {
         template,
+        takes_letters,
         capacity,
         waiting: AtomicUsize::new(0),
         dropped: AtomicU64::new(0),
@@ -93,7 +95,7 @@ impl Slit {
     }
 
     pub(crate) fn wants(&self, message: &Message) -> bool {
-        self.0.template.matches(message)
+        message.is_unkept_letter() == self.0.takes_letters && self.0.template.matches(message)
     }
 
     /// Puts a message in that comes from outside: one sender may fill half of a mailbox and no
@@ -208,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_full_mailbox_turns_away_until_there_is_room() {
-        let (slit, mut mailbox) = mailbox(Template::Any, 2);
+        let (slit, mut mailbox) = mailbox(Template::Any, 2, false);
         assert_eq!([slit.put(message()), slit.put(message())], [Ok(()), Ok(())]);
         assert_eq!(slit.put(message()), Err(Full));
         assert!(mailbox.take().is_some());
@@ -218,7 +220,7 @@ mod tests {
 
     #[test]
     fn one_sender_cannot_fill_a_mailbox() {
-        let (slit, mut mailbox) = mailbox(Template::Any, 4);
+        let (slit, mut mailbox) = mailbox(Template::Any, 4, false);
         let from = |jid: &str| {
             let mut message = Message::text(Performative::Inform, "b@test", "hello");
             message.from = Some(jid.into());
@@ -235,7 +237,7 @@ mod tests {
 
     #[tokio::test]
     async fn nothing_is_left_behind_between_hand_and_queue() {
-        let (slit, mut mailbox) = mailbox(Template::Any, 100);
+        let (slit, mut mailbox) = mailbox(Template::Any, 100, false);
         for _ in 0..3 {
             slit.put(message()).unwrap();
         }

@@ -161,6 +161,11 @@ impl Message {
         }
     }
 
+    /// Whether it is a letter that is not kept here yet.
+    pub(crate) fn is_unkept_letter(&self) -> bool {
+        self.kept_as.is_none() && self.slot(&crate::LETTER).is_some()
+    }
+
     /// Reads the content as `C`.
     pub fn read<C: Content>(&self) -> Result<C, serde_json::Error> {
         serde_json::from_str(&self.body)

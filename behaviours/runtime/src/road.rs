@@ -23,6 +23,17 @@ pub enum SendError {
     /// The road cannot do that.
     #[error("this road cannot {0}")]
     Unable(&'static str),
+    /// Whoever should do it does not want to.
+    #[error("`{by}` refuses: {why}")]
+    Refused {
+        /// Who.
+        by: AgentId,
+        /// What it says.
+        why: String,
+    },
+    /// Whoever should do it does not answer, or the connection broke before it did.
+    #[error("`{0}` does not answer")]
+    Silent(AgentId),
     /// It is larger than the road carries.
     #[error("a message of {size} bytes is too large; the road carries {limit}")]
     TooLarge {

@@ -10,10 +10,11 @@ fn drawn<S: State>() -> String {
 
 #[test]
 fn a_check_goes_round() {
-    assert_snapshot!(drawn::<check::State>(), @r"
+    assert_snapshot!(drawn::<check::State>(), @"
     stateDiagram-v2
         [*] --> Waiting
         Waiting --> Looking
+        Waiting --> Done
         Looking --> Judging
         Judging --> Keeping
         Keeping --> Waiting

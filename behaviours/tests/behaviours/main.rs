@@ -4,11 +4,13 @@
 #![cfg(test)]
 
 mod anchor;
+mod chat;
 mod check;
 mod collect;
 mod diagrams;
 mod forward;
 mod heartbeat;
+mod letters;
 mod register;
 mod report;
 mod server;

@@ -11,6 +11,8 @@ fn a_check_tells_every_wrong_setting() {
         command = ["sh", "a\u0000b"]
         every = "0s"
         at = "tomorrow"
+        schedule = "every day"
+        jitter = "soon"
         timeout = "500000000000 years"
         expect = { exit = "zero", matches = "(", json = 1, perfdata = { load = "x" }, wat = 1 }
         parse = "xml"
@@ -19,11 +21,13 @@ fn a_check_tells_every_wrong_setting() {
         wat = 1
     "#;
     assert_snapshot!(told(check::SETTINGS, check::Settings::read, text), @r#"
-    `wat`: unknown key; there are: command, check, every, at, timeout, expect, parse, type, max_output
+    `wat`: unknown key; there are: command, check, every, at, schedule, jitter, timeout, expect, parse, type, max_output
     `command`: holds a zero byte, which no program can be given
     `every`: `0s` is not a time longer than nothing and up to a year, such as "30s"
     `at`: `tomorrow` is not a time such as "2026-12-01T00:00:00Z"
-    `at`: there is an `every` already; keep one of the two
+    `jitter`: `soon` is not a time of up to a day, such as "30s"
+    `schedule`: `every day` is no cron expression; five fields such as `*/5 * * * *` (minute, hour, day of month, month, day of week), and a time zone such as `Europe/Luxembourg` may follow
+    `at`: there is `every` already; keep one of them
     `timeout`: `500000000000 years` is not a time longer than nothing and up to a year, such as "30s"
     `expect.wat`: unknown key; there are: exit, matches, contains, equals, json, perfdata
     `expect.exit`: `"zero"` is not an exit code, 0 to 255 (invalid type: string "zero", expected i64)

@@ -6,7 +6,7 @@
 use std::{fs, io, net::SocketAddr, path::Path, time::Duration};
 
 use agents::{
-    Config, DiskStore, Hub, LinkState, Running,
+    Config, DiskStore, Hub, LinkState, Operators, Running,
     prosody::{self, Prepared, Prosody, ProsodyError},
 };
 use api::{Anonymous, Api};
@@ -21,6 +21,7 @@ use crate::{
 mod demo;
 mod house;
 mod members;
+mod operators;
 mod ready;
 
 use house::House;
@@ -78,13 +79,15 @@ impl Platform {
         }
         members::give_passwords(house, arguments.demo)?;
         let found = members::read(house, arguments.demo)?;
-        let prosody = start_server(house, &found).await?;
+        let operators = operators::read(house)?;
+        let prosody = start_server(house, &found, &operators).await?;
         let (api, settings) = listen(settings, arguments).await?;
         tracing::info!(xmpp.address = %prosody.address(), "the XMPP server runs");
         let disk = DiskStore::open(&house.file("state")).await.map_err(Failure::work)?;
         let hub = Hub::default();
         let start = |config: Config| {
-            Running::start_beside(config.over(&prosody), &disk, &hub).map_err(Failure::work)
+            let config = config.over(&prosody).answering(&operators);
+            Running::start_beside(config, &disk, &hub).map_err(Failure::work)
         };
         let own = house::write_platform(house, &settings, &found)?;
         if arguments.demo {
@@ -206,13 +209,18 @@ fn prepare(house: &House, port: u16) -> Result<Prepared, Failure> {
 }
 
 /// Starts the XMPP server at its usual port, or the next that is free.
-async fn start_server(house: &House, members: &[Config]) -> Result<Prosody, Failure> {
+async fn start_server(
+    house: &House,
+    members: &[Config],
+    operators: &Operators,
+) -> Result<Prosody, Failure> {
     let mut wanted = prosody::USUAL_PORT;
     loop {
         let port = prosody::free_port(wanted)
             .ok_or_else(|| Failure::work("no free port for the XMPP server"))?;
         let prepared = prepare(house, port)?;
         members::open_accounts(house, &prepared, members).await?;
+        operators::open_accounts(house, &prepared, operators).await?;
         match prepared.start().await {
             Ok(server) if port != prosody::USUAL_PORT => {
                 let usual = prosody::USUAL_PORT;

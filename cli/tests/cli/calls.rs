@@ -28,11 +28,11 @@ fn every_mistake_of_a_file_is_told_at_once() {
     let told = stderr(&output).replace(&folder.path().display().to_string(), "DIR");
     insta::assert_snapshot!(told, @r#"
     error: `DIR/probe.toml`: 9 problems
-      `colour`: unknown key; there are: role, jid, password_file, server, ca, reports_to, registrar, contacts, labels, state, behaviour
+      `colour`: unknown key; there are: role, jid, password_file, server, ca, reports_to, registrar, contacts, subscriptions, operators, presence, duties, wants, pubsub, labels, state, behaviour
       `jid`: `probe1` is not an account such as "probe1@vedette.local"
       `password_file`: cannot read `DIR/nowhere`: No such file or directory (os error 2)
       `behaviour[1].run`: no behaviour `sniff`; there are: check, heartbeat
-      `behaviour[2].shell`: unknown key; there are: command, check, every, at, timeout, expect, parse, type, max_output
+      `behaviour[2].shell`: unknown key; there are: command, check, every, at, schedule, jitter, timeout, expect, parse, type, max_output
       `behaviour[2].command`: missing, and no `check` either; for example `command = ["ss", "-ltn"]`
       `behaviour[2].every`: `30` is not a time longer than nothing and up to a year, such as "30s" (invalid type: integer `30`, expected a string)
       `behaviour[2].expect.exit`: `"zero"` is not an exit code, 0 to 255 (invalid type: string "zero", expected i64)

@@ -4,6 +4,9 @@ use std::path::Path;
 
 use super::Folder;
 
+/// The module of ours that says who may make which node, and the name of its file.
+pub(super) const NODES: (&str, &str) = ("mod_vedette_nodes.lua", include_str!("nodes.lua"));
+
 pub(super) fn text(folder: &Folder, domain: &str, port: u16) -> String {
     let file = |name: &str| quote(&folder.file(name));
     format!(
@@ -11,6 +14,7 @@ pub(super) fn text(folder: &Folder, domain: &str, port: u16) -> String {
 run_as_root = true -- also without root: it keeps prosodyctl from changing its user
 data_path = {data}
 certificates = {folder}
+plugin_paths = {{ {folder} }}
 pidfile = {pidfile}
 log = {{ {{ levels = {{ min = "info" }}, to = "file", filename = {log} }} }}
 
@@ -43,12 +47,20 @@ smacks_hibernation_time = 30
 
 VirtualHost {domain}
   ssl = {{ certificate = {certificate}; key = {key} }}
+
+-- Artifacts: what an agent publishes under its own name.
+Component {pubsub} "pubsub"
+  modules_enabled = {{ "vedette_nodes" }}
+  expose_publisher = true
+  autocreate_on_publish = false
+  autocreate_on_subscribe = false -- else anybody takes any name
 "#,
         data = file("data"),
         folder = quote(&folder.file(".")),
         pidfile = file("prosody.pid"),
         log = file("prosody.log"),
         domain = quote(Path::new(domain)),
+        pubsub = quote(Path::new(&format!("pubsub.{domain}"))),
         certificate = file("server.pem"),
         key = file("server.key"),
     )

@@ -8,7 +8,9 @@ use tokio::{
     sync::watch,
 };
 
-use crate::support::{World, agent, hear_all, listen, say, start, within};
+use crate::support::{Kind, World, hear_all, listen, over_both, say, start, within};
+
+over_both!(nothing_is_lost_or_doubled_when_the_connection_is_cut);
 
 /// A way to `server` that is cut whenever `cuts` changes.
 async fn fragile_way(server: SocketAddr, cuts: watch::Receiver<u32>) -> SocketAddr {
@@ -32,18 +34,17 @@ async fn fragile_way(server: SocketAddr, cuts: watch::Receiver<u32>) -> SocketAd
     address
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_lost_or_doubled_when_the_connection_is_cut() {
+async fn nothing_is_lost_or_doubled_when_the_connection_is_cut(kind: Kind) {
     const COUNT: usize = 3000;
-    let world = World::with(&["alice", "bob"]).await;
+    let world = World::with(kind, &["alice", "bob"]).await;
     let (cut, cuts) = watch::channel(0);
-    let way = fragile_way(world.prosody.address(), cuts).await;
+    let way = fragile_way(world.address(), cuts).await;
 
-    let mut bob = agent("bob", "probe", &[]);
+    let mut bob = world.agent("bob", "probe", &[]);
     let mut heard = listen(&mut bob);
     let (bob, _) = start(bob, world.account("bob"));
-    let mut alice = agent("alice", "probe", &[]);
-    say(&mut alice, "bob", COUNT, Duration::from_millis(5));
+    let mut alice = world.agent("alice", "probe", &[]);
+    say(&mut alice, world.jid("bob"), COUNT, Duration::from_millis(5));
     let mut account = world.account("alice");
     account.server = Server::At(way.to_string());
     let (alice, _) = start(alice, account);
@@ -63,19 +64,21 @@ async fn nothing_is_lost_or_doubled_when_the_connection_is_cut() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_server_comes_back_and_everybody_with_it() {
     const COUNT: usize = 3000;
-    let world = World::with(&["alice", "bob"]).await;
-    let mut bob = agent("bob", "probe", &[]);
+    let world = World::with(Kind::Prosody, &["alice", "bob"]).await;
+    let mut bob = world.agent("bob", "probe", &[]);
     let mut heard = listen(&mut bob);
     let (bob, bobs) = start(bob, world.account("bob"));
     within(bobs.state().wait_for(|it| matches!(it, registry::LinkState::Online))).await.unwrap();
-    let mut alice = agent("alice", "probe", &[]);
-    say(&mut alice, "bob", COUNT, Duration::from_millis(10));
+    let mut alice = world.agent("alice", "probe", &[]);
+    say(&mut alice, world.jid("bob"), COUNT, Duration::from_millis(10));
     let (alice, road) = start(alice, world.account("alice"));
     within(heard.recv()).await.unwrap();
 
-    let pid = world.prosody.pid().unwrap();
+    let pid = world.prosody().pid().unwrap();
     kill_process(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), Signal::KILL).unwrap();
-    within(world.prosody.watch_pid().wait_for(|it| it.is_some_and(|it| it != pid))).await.unwrap();
+    within(world.prosody().watch_pid().wait_for(|it| it.is_some_and(|it| it != pid)))
+        .await
+        .unwrap();
     within(road.state().wait_for(|it| matches!(it, registry::LinkState::Online))).await.unwrap();
     within(bobs.state().wait_for(|it| matches!(it, registry::LinkState::Online))).await.unwrap();
 

@@ -1,7 +1,13 @@
-//! The road over a real Prosody.
+//! The road over a real Prosody and a real ejabberd.
 
 #![cfg(test)]
 
+mod artifacts;
+mod commands;
+mod ejabberd;
 mod faults;
+mod interop;
+mod moods;
 mod roads;
+mod spade;
 mod support;

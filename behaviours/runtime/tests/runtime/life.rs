@@ -318,3 +318,19 @@ async fn what_is_over_takes_no_messages() {
     let hello = Message::text(Performative::Inform, "probe@test", "hello");
     assert_eq!(agent.door().deliver(hello), Delivery::Unwanted);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_nudge_makes_a_round_out_of_turn() {
+    let count = Count::default();
+    let task = count.clone();
+    let every = Duration::from_mins(1);
+    let (_agent, behaviour) = start(Spec::default(), move || Periodic::new(task.clone(), every));
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(count.runs(), 1);
+    behaviour.nudge();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(count.runs(), 2);
+    // The next is due after a minute, as before.
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(count.runs(), 3);
+}

@@ -79,7 +79,7 @@ pub(crate) async fn open_accounts(
     Ok(())
 }
 
-async fn open_account(
+pub(super) async fn open_account(
     prosody: &Prepared,
     name: &str,
     password: &Secret,
@@ -122,7 +122,7 @@ fn password_of_ours(path: &Path) -> Option<PathBuf> {
 }
 
 /// A password of 256 random bits.
-fn write_secret(path: &Path) -> io::Result<()> {
+pub(super) fn write_secret(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
     let mut bytes = [0_u8; 32];
     getrandom::fill(&mut bytes).map_err(io::Error::other)?;
