@@ -14,13 +14,13 @@ mod timers;
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use runtime::{
-    Context, Failure, Fields, Interrupted, Machine, Message, Performative, Setting, Spec, StoreError,
+    Context, Failure, Fields, Interrupted, Machine, Message, Performative, Setting, Spec,
 };
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use types::Diagram;
 
-use definition::{Definition, Event, Way};
+use definition::{Definition, Way};
 use effect::Effect;
 use scalar::Scalar;
 use source::{Look, Source};
@@ -172,17 +172,26 @@ impl Machine for Automaton {
     }
 
     fn begin(&mut self, ctx: &Context) -> Result<usize, Failure> {
+        // It may have been taken on since it was read first, and this run be another one. What is
+        // wrong with it is told by the next look.
+        let mut source = self.source.clone();
+        if let Some(Look::Other(definition)) = source.as_mut().map(Source::look) {
+            self.variables = definition.variables.iter().map(|(_, it)| it.clone()).collect();
+            (self.definition, self.source) = (Arc::new(*definition), source);
+            ctx.want(self.definition.template());
+        }
         let note = if self.definition.remember { ctx.recall::<Note>()? } else { None };
         let known = note.and_then(|it| Some((self.definition.place_of(&it.state)?, it)));
         let Some((place, note)) = known else {
-            self.timers.enter(self.state(0), ctx.clock());
+            self.timers.enter(self.definition.states.first(), ctx.clock());
             return Ok(0);
         };
         self.is_new = false;
         self.variables = carried(&self.definition, &note.variables);
         self.heard = note.heard;
         self.owed = note.owed;
-        self.timers.resume(self.state(place), ctx.clock(), note.since_ms, note.dealt_ms);
+        let state = self.definition.states.get(place);
+        self.timers.resume(state, ctx.clock(), note.since_ms, note.dealt_ms);
         Ok(place)
     }
 
@@ -275,13 +284,13 @@ impl Automaton {
             Look::Same => Ok(None),
             Look::Wrong(why) => {
                 tracing::warn!(machine.file = name, "the new machine is not taken on: {why}");
-                ctx.show_error(Some(why));
+                ctx.show_error(why);
                 Ok(Some(place))
             }
             Look::Other(definition) => {
                 ctx.unpaused().await?;
                 tracing::info!(machine.file = name, "took on the machine as it is now");
-                ctx.show_error(None);
+                ctx.show_error("");
                 Ok(Some(self.take_on(ctx, place, *definition).await?))
             }
         }
@@ -302,15 +311,13 @@ impl Automaton {
         let Some(place) = self.definition.place_of(&name) else {
             self.variables = self.definition.variables.iter().map(|(_, it)| it.clone()).collect();
             (self.heard, self.is_new) = (None, true);
-            self.timers.enter(self.state(0), ctx.clock());
+            self.timers.enter(self.definition.states.first(), ctx.clock());
             return Ok(0);
         };
         let names = before.variables.iter().map(|(name, _)| name.clone());
         let held: Vec<_> = names.zip(self.variables.iter().cloned()).collect();
         self.variables = carried(&self.definition, &held);
-        let mut timers = std::mem::take(&mut self.timers);
-        timers.change(self.state(place), ctx.clock());
-        self.timers = timers;
+        self.timers.change(self.definition.states.get(place), ctx.clock());
         self.write_down(ctx, place, Vec::new()).await?;
         Ok(place)
     }

@@ -23,7 +23,7 @@ pub(super) enum Action {
     Say(Say),
     /// Makes an item, as a check does.
     Keep { kind: String, text: Text, fields: Vec<(String, Content)> },
-    /// Pauses, resumes or stops another behaviour of the agent.
+    /// Has another behaviour of the agent act now, or pauses, resumes or stops it.
     Steer { verb: Verb, name: String },
     /// Changes how the agent is seen.
     Presence { show: Show, status: Option<Text> },
@@ -76,6 +76,7 @@ pub(super) enum Content {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Verb {
+    Start,
     Pause,
     Resume,
     Stop,
@@ -131,7 +132,11 @@ const CATALOGUE: &[Kind] = &[
     Kind {
         key: "post",
         settings: &[
-            setting("post", "sends a letter, which is not lost: its performative", "post = \"inform\""),
+            setting(
+                "post",
+                "sends a letter, which is not lost: its performative",
+                "post = \"inform\"",
+            ),
             TO,
             BODY,
             ONTOLOGY,
@@ -143,7 +148,11 @@ const CATALOGUE: &[Kind] = &[
     Kind {
         key: "reply",
         settings: &[
-            setting("reply", "answers the message that was heard last: a performative", "reply = \"agree\""),
+            setting(
+                "reply",
+                "answers the message that was heard last: a performative",
+                "reply = \"agree\"",
+            ),
             BODY,
             ONTOLOGY,
         ],
@@ -152,19 +161,52 @@ const CATALOGUE: &[Kind] = &[
     Kind {
         key: "keep",
         settings: &[
-            setting("keep", "makes an item that is kept and stamped: its type", "keep = \"door-opened\""),
+            setting(
+                "keep",
+                "makes an item that is kept and stamped: its type",
+                "keep = \"door-opened\"",
+            ),
             setting("text", "what it says", "text = \"opened by {from}\""),
-            setting("fields", "what else it says, by name", "fields = { count = \"{opened}\", by = \"{from}\" }"),
+            setting(
+                "fields",
+                "what else it says, by name",
+                "fields = { count = \"{opened}\", by = \"{from}\" }",
+            ),
         ],
         read: keep,
     },
-    Kind { key: "pause", settings: &[setting("pause", "another behaviour", "pause = \"ports\"")], read: pause },
-    Kind { key: "resume", settings: &[setting("resume", "another behaviour", "resume = \"ports\"")], read: resume },
-    Kind { key: "stop", settings: &[setting("stop", "another behaviour", "stop = \"ports\"")], read: stop },
+    Kind {
+        key: "start",
+        settings: &[setting(
+            "start",
+            "another behaviour, which does at once what it waits to do at its time",
+            "start = \"ports\"",
+        )],
+        read: start,
+    },
+    Kind {
+        key: "pause",
+        settings: &[setting("pause", "another behaviour", "pause = \"ports\"")],
+        read: pause,
+    },
+    Kind {
+        key: "resume",
+        settings: &[setting("resume", "another behaviour", "resume = \"ports\"")],
+        read: resume,
+    },
+    Kind {
+        key: "stop",
+        settings: &[setting("stop", "another behaviour", "stop = \"ports\"")],
+        read: stop,
+    },
     Kind {
         key: "presence",
         settings: &[
-            setting("presence", "how available: chat, available, away, dnd or xa", "presence = \"away\""),
+            setting(
+                "presence",
+                "how available: chat, available, away, dnd or xa",
+                "presence = \"away\"",
+            ),
             setting("status", "in its own words", "status = \"the door is open\""),
         ],
         read: presence,
@@ -189,9 +231,7 @@ impl Action {
             None
         };
         match value {
-            toml::Value::String(text) => {
-                assignment(&text, variables).map_or_else(complain, Some)
-            }
+            toml::Value::String(text) => assignment(&text, variables).map_or_else(complain, Some),
             toml::Value::Table(table) => {
                 let named: Vec<&Kind> =
                     CATALOGUE.iter().filter(|it| table.contains_key(it.key)).collect();
@@ -201,9 +241,10 @@ impl Action {
                         (kind.read)(&mut fields, variables)
                     }
                     [] => complain(format!("no known action; there are: {}", names())),
-                    [one, other, ..] => {
-                        complain(format!("both `{}` and `{}`; write two actions", one.key, other.key))
-                    }
+                    [one, other, ..] => complain(format!(
+                        "both `{}` and `{}`; write two actions",
+                        one.key, other.key
+                    )),
                 }
             }
             other => complain(format!(
@@ -224,7 +265,8 @@ impl Action {
                     || say.slots.iter().any(|(_, it)| needs(it))
             }
             Self::Keep { text, fields, .. } => {
-                let field = |it: &(String, Content)| matches!(&it.1, Content::Text(it) if needs(it));
+                let field =
+                    |it: &(String, Content)| matches!(&it.1, Content::Text(it) if needs(it));
                 needs(text) || fields.iter().any(field)
             }
             Self::Presence { status, .. } => status.as_ref().is_some_and(needs),
@@ -253,12 +295,7 @@ fn act(fields: &mut Fields<'_>, key: &str) -> Option<Performative> {
     name.parse().map_err(|error| fields.complain(key, format!("{error}"))).ok()
 }
 
-fn say(
-    fields: &mut Fields<'_>,
-    key: &str,
-    how: Road,
-    variables: &Variables,
-) -> Option<Say> {
+fn say(fields: &mut Fields<'_>, key: &str, how: Road, variables: &Variables) -> Option<Say> {
     let act = act(fields, key);
     let to = if key == "reply" { None } else { text(fields, "to", variables) };
     let body = if fields.has("body") {
@@ -314,7 +351,8 @@ fn keep(fields: &mut Fields<'_>, variables: &Variables) -> Option<Action> {
                 Err(why) => fields.complain(&key, why),
             },
             Some(value) => contents.push((name, Content::Value(value))),
-            None => fields.complain(&key, format!("`{value}` is neither a number, a text nor true or false")),
+            None => fields
+                .complain(&key, format!("`{value}` is neither a number, a text nor true or false")),
         }
     }
     Some(Action::Keep { kind: kind?, text: words?, fields: contents })
@@ -323,6 +361,10 @@ fn keep(fields: &mut Fields<'_>, variables: &Variables) -> Option<Action> {
 fn steer(fields: &mut Fields<'_>, key: &str, verb: Verb) -> Option<Action> {
     let name = fields.take(key, "the name of a behaviour")?;
     Some(Action::Steer { verb, name })
+}
+
+fn start(fields: &mut Fields<'_>, _: &Variables) -> Option<Action> {
+    steer(fields, "start", Verb::Start)
 }
 
 fn pause(fields: &mut Fields<'_>, _: &Variables) -> Option<Action> {
@@ -338,14 +380,15 @@ fn stop(fields: &mut Fields<'_>, _: &Variables) -> Option<Action> {
 }
 
 fn presence(fields: &mut Fields<'_>, variables: &Variables) -> Option<Action> {
-    let show = fields.parse("presence", "one of chat, available, away, dnd, xa", |text| match text {
-        "chat" => Some(Show::Chat),
-        "available" => Some(Show::Available),
-        "away" => Some(Show::Away),
-        "dnd" => Some(Show::Dnd),
-        "xa" => Some(Show::Xa),
-        _ => None,
-    });
+    let show =
+        fields.parse("presence", "one of chat, available, away, dnd, xa", |text| match text {
+            "chat" => Some(Show::Chat),
+            "available" => Some(Show::Available),
+            "away" => Some(Show::Away),
+            "dnd" => Some(Show::Dnd),
+            "xa" => Some(Show::Xa),
+            _ => None,
+        });
     let status = text(fields, "status", variables);
     Some(Action::Presence { show: show?, status })
 }

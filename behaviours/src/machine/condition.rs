@@ -1,6 +1,6 @@
 //! Comparisons of variables: `opened >= 3 & armed`.
 
-use std::collections::BTreeMap;
+use std::{cmp::Ordering, collections::BTreeMap};
 
 use super::{
     scalar::{Scalar, number},
@@ -66,7 +66,7 @@ impl Condition {
 
     /// Whether the two never hold together, for certain.
     pub(super) fn is_apart_from(&self, other: &Self) -> bool {
-        let mut ranges: BTreeMap<usize, Range> = BTreeMap::new();
+        let mut ranges: BTreeMap<usize, Range<'_>> = BTreeMap::new();
         for it in self.0.iter().chain(&other.0) {
             if let With::Value(value) = &it.with {
                 ranges.entry(it.variable).or_default().narrow(it.how, value);
@@ -109,7 +109,9 @@ fn comparison(text: &str, variables: &Variables) -> Result<Comparison, String> {
     let Some((how, value)) =
         HOWS.iter().find_map(|(sign, how)| rest.strip_prefix(sign).map(|it| (*how, it.trim())))
     else {
-        return Err(format!("`{text}` is no comparison such as `opened >= 3`; there are: ==, !=, <, <=, >, >="));
+        return Err(format!(
+            "`{text}` is no comparison such as `opened >= 3`; there are: ==, !=, <, <=, >, >="
+        ));
     };
     let variable = variable(name.trim(), variables)?;
     let with = with(value, variables)?;
@@ -121,10 +123,19 @@ fn comparison(text: &str, variables: &Variables) -> Result<Comparison, String> {
         return Err(format!("`{text}` is no comparison"));
     };
     if !own.is_like(&its) {
-        return Err(format!("`{}` is {}, and `{value}` is {}", name.trim(), own.kind(), its.kind()));
+        return Err(format!(
+            "`{}` is {}, and `{value}` is {}",
+            name.trim(),
+            own.kind(),
+            its.kind()
+        ));
     }
     if !matches!(own, Scalar::Number(_)) && !matches!(how, How::Is | How::IsNot) {
-        return Err(format!("`{}` is {}; it is compared with `==` and `!=`", name.trim(), own.kind()));
+        return Err(format!(
+            "`{}` is {}; it is compared with `==` and `!=`",
+            name.trim(),
+            own.kind()
+        ));
     }
     Ok(Comparison { variable, how, with })
 }
@@ -160,8 +171,9 @@ impl How {
     fn holds(self, one: &Scalar, other: &Scalar) -> bool {
         match (one, other) {
             (Scalar::Number(one), Scalar::Number(other)) => match self {
-                Self::Is => one == other,
-                Self::IsNot => one != other,
+                Self::Is | Self::IsNot => {
+                    (one.total_cmp(other) == Ordering::Equal) == (self == Self::Is)
+                }
                 Self::Less => one < other,
                 Self::AtMost => one <= other,
                 Self::More => one > other,
@@ -306,7 +318,17 @@ mod tests {
     #[test]
     fn what_is_no_comparison_is_told_with_what_would_be() {
         let told = |text: &str| Condition::read(text, &variables()).unwrap_err();
-        let all = ["x > 1", "n = 3", "n >= \"3\"", "who < \"a\"", "n", "n == 1x", "n > 3 & n < 2", "who == \"a", ""];
+        let all = [
+            "x > 1",
+            "n = 3",
+            "n >= \"3\"",
+            "who < \"a\"",
+            "n",
+            "n == 1x",
+            "n > 3 & n < 2",
+            "who == \"a",
+            "",
+        ];
         insta::assert_snapshot!(all.map(told).join("\n"), @r#"
         no variable `x`; there are: n, who, armed, m
         `n = 3` is no comparison such as `opened >= 3`; there are: ==, !=, <, <=, >, >=

@@ -33,15 +33,18 @@ const fn setting(key: &'static str, about: &'static str, example: &'static str) 
 const MACHINE: &[Setting] = &[
     setting("name", "what it is called", "name = \"door\""),
     setting("about", "what it is for", "about = \"Opens on request.\""),
-    setting("start", "where it starts; in the first state unless said otherwise", "start = \"closed\""),
+    setting(
+        "start",
+        "where it starts; in the first state unless said otherwise",
+        "start = \"closed\"",
+    ),
     setting("remember", "whether it goes on after a restart where it was", "remember = true"),
-    setting("variables", "what it counts and remembers, and what these are at first", "variables = { opened = 0 }"),
-    Setting {
-        key: "state",
-        about: "its states",
-        example: "[state.closed]",
-        required: true,
-    },
+    setting(
+        "variables",
+        "what it counts and remembers, and what these are at first",
+        "variables = { opened = 0 }",
+    ),
+    Setting { key: "state", about: "its states", example: "[state.closed]", required: true },
 ];
 
 const STATE: &[Setting] = &[
@@ -53,7 +56,11 @@ const STATE: &[Setting] = &[
 ];
 
 const WAY: &[Setting] = &[
-    setting("message", "when such a message comes", "message = 'performative=request & ontology=door'"),
+    setting(
+        "message",
+        "when such a message comes",
+        "message = 'performative=request & ontology=door'",
+    ),
     setting("after", "when it was in the state for so long", "after = \"30s\""),
     setting("every", "again and again while it is in the state", "every = \"10s\""),
     setting("at", "at a time", "at = \"2026-12-01T00:00:00Z\""),
@@ -123,7 +130,8 @@ impl Definition {
     pub(super) fn read(table: toml::Table, problems: &mut Vec<Problem>) -> Option<Self> {
         let before = problems.len();
         let mut fields = Fields::new("", table, MACHINE, problems);
-        let name = fields.parse("name", "a name of up to 64 bytes", |it| is_name(it).then(|| it.to_owned()));
+        let name = fields
+            .parse("name", "a name of up to 64 bytes", |it| is_name(it).then(|| it.to_owned()));
         drop(fields.take::<String>("about", "text"));
         let start: Option<String> = fields.take("start", "the name of a state");
         let remember = fields.take("remember", "true or false").unwrap_or_default();
@@ -147,10 +155,8 @@ impl Definition {
                     let start = names.remove(place);
                     names.insert(0, start);
                 }
-                None => problems.push(Problem {
-                    key: "start".to_owned(),
-                    what: no_state(&start, &names),
-                }),
+                None => problems
+                    .push(Problem { key: "start".to_owned(), what: no_state(&start, &names) }),
             }
         }
         let who = name.clone().unwrap_or_default();
@@ -166,8 +172,12 @@ impl Definition {
         let mut read = read;
         read.sort_by_key(|(place, _)| *place);
         let states = read.into_iter().map(|(_, state)| state).collect();
-        let definition =
-            Self { name: name.unwrap_or_else(|| "machine".to_owned()), remember, variables, states };
+        let definition = Self {
+            name: name.unwrap_or_else(|| "machine".to_owned()),
+            remember,
+            variables,
+            states,
+        };
         if is_whole && problems.len() == before {
             graph::check(&definition, problems);
         }
@@ -232,7 +242,8 @@ fn variables(fields: &mut Fields<'_>) -> Vec<(String, Scalar)> {
             && name.len() <= NAME
             && name.chars().all(|it| it.is_ascii_alphanumeric() || it == '_');
         if !is_word {
-            fields.complain(&key, "a variable is called by letters, digits and `_`, as in `opened`");
+            fields
+                .complain(&key, "a variable is called by letters, digits and `_`, as in `opened`");
         } else if RESERVED.contains(&name.as_str()) {
             fields.complain(&key, format!("`{name}` means something else; call it otherwise"));
         } else if let Some(value) = Scalar::of(&value) {
@@ -240,7 +251,8 @@ fn variables(fields: &mut Fields<'_>) -> Vec<(String, Scalar)> {
         } else {
             let found = value.to_string();
             let found = found.lines().next().unwrap_or_default();
-            fields.complain(&key, format!("`{found}` is neither a number, a text nor true or false"));
+            fields
+                .complain(&key, format!("`{found}` is neither a number, a text nor true or false"));
         }
     }
     variables
@@ -275,8 +287,9 @@ impl Reading<'_> {
         let is_final = fields.take("final", "true or false").unwrap_or_default();
         let enter = self.actions(&mut fields, "enter");
         let leave = self.actions(&mut fields, "leave");
-        let tables: Vec<toml::Table> =
-            fields.take("on", "a list such as [{ after = \"30s\", go = \"closed\" }]").unwrap_or_default();
+        let tables: Vec<toml::Table> = fields
+            .take("on", "a list such as [{ after = \"30s\", go = \"closed\" }]")
+            .unwrap_or_default();
         if tables.len() > WAYS {
             fields.complain("on", format!("{} of them; there may be {WAYS}", tables.len()));
             return None;
@@ -326,7 +339,10 @@ impl Reading<'_> {
             event => event?,
         };
         if is_otherwise && !matches!(event, Event::Message(_) | Event::Other | Event::Now) {
-            fields.complain("otherwise", "a time is waited for by itself; `otherwise` goes with messages and `when`");
+            fields.complain(
+                "otherwise",
+                "a time is waited for by itself; `otherwise` goes with messages and `when`",
+            );
         }
         if is_otherwise && has_when {
             fields.complain("otherwise", "there is a `when` already; keep one of the two");
@@ -340,21 +356,21 @@ impl Reading<'_> {
         if let [one, other, ..] = there.as_slice() {
             fields.complain(other, format!("there is `{one}` already; keep one of the two"));
         }
+        // A machine that waits for no time at all would keep its agent from everything else.
+        let right = "a time of a millisecond to a year, such as \"30s\"";
         let time = |text: &str| {
-            humantime::parse_duration(text).ok().filter(|it| *it <= LONGEST)
+            let time = humantime::parse_duration(text).ok()?;
+            (time.as_millis() > 0 && time <= LONGEST).then_some(time)
         };
-        let message = fields.take::<String>("message", "a condition such as 'performative=request'");
+        let message =
+            fields.take::<String>("message", "a condition such as 'performative=request'");
         let message = message.map(|text| {
             let read = Template::parse(&text);
-            read.map_err(|error| fields.complain("message", runtime::Chain(&error).to_string())).ok()
+            read.map_err(|error| fields.complain("message", runtime::Chain(&error).to_string()))
+                .ok()
         });
-        let after = fields.has("after").then(|| {
-            fields.parse("after", "a time up to a year, such as \"30s\"", time)
-        });
-        let every = fields.has("every").then(|| {
-            let right = "a time of a millisecond to a year, such as \"10s\"";
-            fields.parse("every", right, |it| time(it).filter(|it| it.as_millis() > 0))
-        });
+        let after = fields.has("after").then(|| fields.parse("after", right, time));
+        let every = fields.has("every").then(|| fields.parse("every", right, time));
         let at = fields.has("at").then(|| {
             fields.parse("at", "a time such as \"2026-12-01T00:00:00Z\"", |text| {
                 humantime::parse_rfc3339(text).ok()

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use runtime::{Address, Change, Chain, Context, Failure, Interrupted, LETTER, Message, POST};
+use runtime::{Address, Chain, Change, Context, Failure, Interrupted, LETTER, Message, POST};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use types::Show;
@@ -39,7 +39,7 @@ pub(super) struct Effects {
 
 /// What an action is done in.
 #[derive(Clone, Copy)]
-pub(super) struct Stage<'a> {
+pub(super) struct Setting<'a> {
     pub(super) machine: &'a str,
     pub(super) state: &'a str,
     pub(super) heard: Option<&'a Message>,
@@ -52,10 +52,10 @@ impl Effects {
         &mut self,
         ctx: &Context,
         action: &Action,
-        stage: Stage<'_>,
+        setting: Setting<'_>,
         variables: &mut [Scalar],
     ) -> Result<(), Failure> {
-        let Stage { state, heard, now, .. } = stage;
+        let Setting { state, heard, now, .. } = setting;
         let scene = Scene { variables: &*variables, heard, state, now };
         match action {
             Action::Assign { variable, how, value } => {
@@ -68,7 +68,10 @@ impl Effects {
                     }
                 };
                 let Some(value) = value else {
-                    tracing::warn!(machine.state = state, "a text that is no such value; the variable stays as it was");
+                    tracing::warn!(
+                        machine.state = state,
+                        "a text that is no such value; the variable stays as it was"
+                    );
                     return Ok(());
                 };
                 if let Some(variable) = variables.get_mut(*variable) {
@@ -83,7 +86,7 @@ impl Effects {
             Action::Keep { kind, text, fields } => {
                 let id = Uuid::new_v4();
                 let mut more = Map::new();
-                more.insert("machine".to_owned(), stage.machine.into());
+                more.insert("machine".to_owned(), setting.machine.into());
                 more.insert("state".to_owned(), state.into());
                 let text = text.fill(scene);
                 more.insert("summary".to_owned(), clip(&text, FIELD).into());
@@ -118,7 +121,11 @@ impl Effects {
             None => scene.heard.and_then(|it| it.reply(say.act, body)),
         };
         let Some(mut message) = message else {
-            tracing::warn!(machine.state = scene.state, "there is nobody to say this to: `{}`", say.act);
+            tracing::warn!(
+                machine.state = scene.state,
+                "there is nobody to say this to: `{}`",
+                say.act
+            );
             return Ok(());
         };
         for (slot, text) in &say.slots {
@@ -147,7 +154,7 @@ fn assign(variable: &mut Scalar, how: Assign, value: Scalar) {
                 Assign::Add => before + value,
                 Assign::Subtract => before - value,
             };
-            Scalar::Number(number.clamp(f64::MIN, f64::MAX))
+            Scalar::Number(number.clamp(f64::MIN, f64::MAX) + 0.0)
         }
         (_, Scalar::Text(text)) => Scalar::Text(clip(&text, LONGEST).to_owned()),
         (_, value) => value,
@@ -192,10 +199,17 @@ impl Effect {
             Self::Steer { verb, name } => {
                 let handles = ctx.handles();
                 let Some(other) = handles.iter().find(|it| it.report().name == name) else {
-                    tracing::warn!(behaviour.other = name, "a machine steers a behaviour that is not there");
+                    tracing::warn!(
+                        behaviour.other = name,
+                        "a machine steers a behaviour that is not there"
+                    );
                     return Ok(());
                 };
                 match verb {
+                    Verb::Start => {
+                        other.resume();
+                        other.nudge();
+                    }
                     Verb::Pause => other.pause(),
                     Verb::Resume => other.resume(),
                     Verb::Stop => other.stop(),

@@ -73,8 +73,14 @@ fn ends(state: &StateOf) -> Vec<String> {
     let mut told = Vec::new();
     match (state.is_final, state.on.is_empty()) {
         (true, true) | (false, false) => {}
-        (true, false) => told.push("it is final, so nothing leads on from it; leave out `on`".to_owned()),
-        (false, true) => told.push("nothing leads on from it; where it ends here, say `final = true`".to_owned()),
+        (true, false) => {
+            told.push("it is final, so nothing leads on from it; leave out `on`".to_owned());
+        }
+        (false, true) => {
+            told.push(
+                "nothing leads on from it; where it ends here, say `final = true`".to_owned(),
+            );
+        }
     }
     if state.is_final && !state.leave.is_empty() {
         told.push("it is final, so nobody leaves it; leave out `leave`".to_owned());
@@ -88,14 +94,19 @@ fn ends(state: &StateOf) -> Vec<String> {
         told.push("with `otherwise` after `when` alone it never waits, and its other ways are never taken".to_owned());
     }
     if state.on.iter().all(is_now) && !otherwise {
-        told.push("where no `when` holds nothing leads on from it; add `{ otherwise = true, go = … }`".to_owned());
+        told.push(
+            "where no `when` holds nothing leads on from it; add `{ otherwise = true, go = … }`"
+                .to_owned(),
+        );
     }
     if state.on.iter().any(|it| is_now(it) && it.go.is_none()) {
         told.push("what is done at once must lead somewhere; `go` is missing".to_owned());
     }
     let once = |it: &Way| matches!(it.event, Event::After(_) | Event::At(_)) && it.go.is_none();
     if state.on.iter().all(once) {
-        told.push("nothing leads on from it once its times have passed; `go` is missing".to_owned());
+        told.push(
+            "nothing leads on from it once its times have passed; `go` is missing".to_owned(),
+        );
     }
     told
 }

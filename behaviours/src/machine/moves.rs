@@ -6,9 +6,9 @@ use runtime::{Context, Failure, Message, StoreError};
 
 use super::{
     Automaton, NO_ROOM, Note,
-    definition::{Event, Way},
-    effect::{Effect, Effects, Stage},
     action::Action,
+    definition::{Event, Way},
+    effect::{Effect, Effects, Setting},
     scalar::Scalar,
 };
 
@@ -51,7 +51,13 @@ impl Automaton {
         let mut variables = self.variables.clone();
         if let Some(state) = definition.states.first() {
             let heard = self.heard.take();
-            self.add(ctx, &mut effects, &state.enter, (&state.name, heard.as_ref()), &mut variables)?;
+            self.add(
+                ctx,
+                &mut effects,
+                &state.enter,
+                (&state.name, heard.as_ref()),
+                &mut variables,
+            )?;
             self.heard = heard;
         }
         self.settle(ctx, 0, variables, effects).await?;
@@ -74,7 +80,8 @@ impl Automaton {
             Some(message) => Some(Message::clone(&message)),
             None => self.heard.clone(),
         };
-        let (target, next) = (way.go.unwrap_or(place), way.go.and_then(|it| definition.states.get(it)));
+        let (target, next) =
+            (way.go.unwrap_or(place), way.go.and_then(|it| definition.states.get(it)));
         if let Some(state) = definition.states.get(place) {
             let scene = (state.name.as_str(), heard.as_ref());
             if next.is_some() {
@@ -101,9 +108,9 @@ impl Automaton {
         variables: &mut [Scalar],
     ) -> Result<(), Failure> {
         let machine = self.definition.name.as_str();
-        let stage = Stage { machine, state, heard, now: ctx.clock().now() };
+        let setting = Setting { machine, state, heard, now: ctx.clock().now() };
         for action in actions {
-            effects.add(ctx, action, stage, variables)?;
+            effects.add(ctx, action, setting, variables)?;
         }
         Ok(())
     }

@@ -24,7 +24,7 @@ impl Scalar {
         match value {
             toml::Value::Boolean(it) => Some(Self::Bool(*it)),
             toml::Value::Integer(it) => it.to_string().parse().ok().map(Self::Number),
-            toml::Value::Float(it) => it.is_finite().then_some(Self::Number(*it)),
+            toml::Value::Float(it) => it.is_finite().then_some(Self::Number(*it + 0.0)),
             toml::Value::String(it) if it.len() <= LONGEST => Some(Self::Text(it.clone())),
             toml::Value::String(_)
             | toml::Value::Datetime(_)
@@ -67,7 +67,8 @@ impl Scalar {
 
 /// A finite number.
 pub(super) fn number(text: &str) -> Option<Scalar> {
-    text.parse::<f64>().ok().filter(|it| it.is_finite()).map(Scalar::Number)
+    // There is one zero.
+    text.parse::<f64>().ok().filter(|it| it.is_finite()).map(|it| Scalar::Number(it + 0.0))
 }
 
 impl fmt::Display for Scalar {

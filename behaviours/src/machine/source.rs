@@ -51,7 +51,8 @@ impl Source {
                 parse(&text, &mut found)
             }
             Err(error) => {
-                found.push(Problem { key: String::new(), what: format!("cannot be read: {error}") });
+                found
+                    .push(Problem { key: String::new(), what: format!("cannot be read: {error}") });
                 None
             }
         };
@@ -86,13 +87,11 @@ impl Source {
             return Look::Same;
         }
         let mut problems = Vec::new();
-        match parse(&text, &mut problems) {
-            Some(definition) => Look::Other(Box::new(definition)),
-            None => {
-                let told = problems.into_iter().map(|it| self.locate(it).to_string());
-                Look::Wrong(told.collect::<Vec<_>>().join("; "))
-            }
+        if let Some(definition) = parse(&text, &mut problems) {
+            return Look::Other(Box::new(definition));
         }
+        let told = problems.into_iter().map(|it| self.locate(it).to_string());
+        Look::Wrong(told.collect::<Vec<_>>().join("; "))
     }
 
     pub(super) fn name(&self) -> &str {

@@ -1,6 +1,6 @@
 //! Texts with places to be filled in: `opened {opened} times`.
 
-use std::fmt::Write;
+use std::time::{Duration, SystemTime};
 
 use runtime::Message;
 
@@ -8,6 +8,9 @@ use super::scalar::Scalar;
 
 /// How long a text may get once it is filled in, in bytes; what is longer is cut.
 const LONGEST: usize = 32 * 1024;
+
+/// The end of the year 9999, since 1970: a year has four figures.
+const LAST: Duration = Duration::from_secs(253_402_300_799);
 
 /// Names that mean something of their own.
 pub(super) const RESERVED: [&str; 6] = ["body", "from", "state", "now", "true", "false"];
@@ -36,7 +39,7 @@ pub(super) struct Scene<'a> {
     /// The message that was heard last.
     pub(super) heard: Option<&'a Message>,
     pub(super) state: &'a str,
-    pub(super) now: std::time::SystemTime,
+    pub(super) now: SystemTime,
 }
 
 impl Text {
@@ -96,14 +99,10 @@ impl Text {
                     text.push_str(from.map_or("", |it| it.as_str()));
                 }
                 Piece::State => text.push_str(scene.state),
-                Piece::Now => {
-                    // A `String` takes everything.
-                    drop(write!(text, "{}", humantime::format_rfc3339_millis(scene.now)));
-                }
+                Piece::Now => text.push_str(&time(scene.now)),
                 Piece::Variable(number) => {
-                    if let Some(it) = scene.variables.get(*number) {
-                        drop(write!(text, "{it}"));
-                    }
+                    let value = scene.variables.get(*number);
+                    text.push_str(&value.map(ToString::to_string).unwrap_or_default());
                 }
             }
             if text.len() > LONGEST {
@@ -115,20 +114,24 @@ impl Text {
 }
 
 fn place_called(name: &str, variables: &Variables) -> Result<Piece, String> {
-    Ok(match name {
-        "body" => Piece::Body,
-        "from" => Piece::From,
-        "state" => Piece::State,
-        "now" => Piece::Now,
-        _ => match variables.iter().position(|(it, _)| it == name) {
-            Some(number) => Piece::Variable(number),
-            None => {
-                let own = variables.iter().map(|(it, _)| it.as_str());
-                let known: Vec<&str> = ["body", "from", "state", "now"].into_iter().chain(own).collect();
-                return Err(format!("nothing is called `{{{name}}}`; there are: {}", known.join(", ")));
-            }
-        },
+    match name {
+        "body" => return Ok(Piece::Body),
+        "from" => return Ok(Piece::From),
+        "state" => return Ok(Piece::State),
+        "now" => return Ok(Piece::Now),
+        _ => {}
+    }
+    variables.iter().position(|(it, _)| it == name).map(Piece::Variable).ok_or_else(|| {
+        let own = variables.iter().map(|(it, _)| it.as_str());
+        let known: Vec<&str> = ["body", "from", "state", "now"].into_iter().chain(own).collect();
+        format!("nothing is called `{{{name}}}`; there are: {}", known.join(", "))
     })
+}
+
+/// A time as RFC 3339 writes it.
+fn time(time: SystemTime) -> String {
+    let last = SystemTime::UNIX_EPOCH + LAST;
+    humantime::format_rfc3339_millis(time.clamp(SystemTime::UNIX_EPOCH, last)).to_string()
 }
 
 /// The beginning of a text, so many bytes at most.
@@ -147,9 +150,10 @@ mod tests {
     #[test]
     fn places_are_filled_in_and_braces_written_twice() {
         let variables = [("n".to_owned(), Scalar::Number(2.0))];
-        let text = Text::read("{{n}} is {n} in {state}, {body}{from} at {now}", &variables).unwrap();
+        let text =
+            Text::read("{{n}} is {n} in {state}, {body}{from} at {now}", &variables).unwrap();
         let values = [Scalar::Number(2.5)];
-        let now = std::time::SystemTime::UNIX_EPOCH;
+        let now = SystemTime::UNIX_EPOCH;
         let scene = Scene { variables: &values, heard: None, state: "open", now };
         insta::assert_snapshot!(text.fill(scene), @"{n} is 2.5 in open,  at 1970-01-01T00:00:00.000Z");
         insta::assert_snapshot!(Text::read("{m}", &variables).unwrap_err(), @"nothing is called `{m}`; there are: body, from, state, now, n");

@@ -82,7 +82,10 @@ impl Timers {
         match event {
             Event::Message(_) | Event::Other | Event::Now => None,
             Event::After(after) => self.is_open(*after).then_some(Due::Stayed(*after)),
-            Event::Every(every) => Some(Due::Stayed(next_round(*every, self.dealt))),
+            Event::Every(every) => {
+                let past = self.stayed_at(Instant::now()).max(self.dealt);
+                Some(Due::Stayed(next_round(*every, past)))
+            }
             Event::At(at) => {
                 let after = at.duration_since(self.entered).ok()?;
                 self.is_open(after).then_some(Due::At(*at))
