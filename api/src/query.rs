@@ -66,6 +66,15 @@ impl Params {
             .or_else(|| self.refuse("cursor", "must be the `next` of the page before"))
     }
 
+    /// One of a few words.
+    pub(crate) fn one_of(&mut self, name: &str, words: &[&str]) -> Option<String> {
+        let text = self.text(name)?;
+        if words.contains(&text.as_str()) {
+            return Some(text);
+        }
+        self.refuse(name, format!("must be one of {}", words.join(", ")))
+    }
+
     pub(crate) fn refuse<T>(&mut self, name: &str, detail: impl Into<String>) -> Option<T> {
         self.errors.push(FieldError { field: name.to_owned(), detail: detail.into() });
         None

@@ -5,6 +5,7 @@
 //! and PostgreSQL both know.
 
 mod m20261101_000001_first;
+mod m20261124_000002_presence;
 mod migrator;
 
 pub use migrator::Migrator;

@@ -2,7 +2,7 @@
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
-use crate::m20261101_000001_first;
+use crate::{m20261101_000001_first, m20261124_000002_presence};
 
 /// Brings a database up to date; what was done is recorded in the database itself.
 #[derive(Debug)]
@@ -10,6 +10,9 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261101_000001_first::Migration)]
+        vec![
+            Box::new(m20261101_000001_first::Migration),
+            Box::new(m20261124_000002_presence::Migration),
+        ]
     }
 }

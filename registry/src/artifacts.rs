@@ -75,8 +75,8 @@ pub(crate) fn read(
     followed: &BTreeSet<BareJid>,
 ) -> Vec<Message> {
     let events = stanza.payloads.iter().filter(|it| it.is("event", ns::PUBSUB_EVENT));
-    let items = events.filter_map(|it| it.get_child("items", ns::PUBSUB_EVENT));
-    let Some((node, items)) = items.filter_map(|it| Some((it.attr("node")?, it))).next() else {
+    let mut items = events.filter_map(|it| it.get_child("items", ns::PUBSUB_EVENT));
+    let Some((node, items)) = items.find_map(|it| Some((it.attr("node")?, it))) else {
         return Vec::new();
     };
     let Some(who) = node.parse().ok().filter(|it: &BareJid| followed.contains(it)) else {

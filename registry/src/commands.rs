@@ -10,12 +10,12 @@ use tokio::{
     time::{Instant, timeout},
 };
 use tokio_xmpp::minidom::Element;
-use xmpp_parsers::{
-    iq::{Iq, IqHeader},
-    stanza_error::{DefinedCondition, ErrorType, StanzaError},
-};
+use xmpp_parsers::iq::{Iq, IqHeader};
 
+use self::refusal::{Refusal, refuse};
 use crate::{chance, element::element, form};
+
+mod refusal;
 
 pub(crate) const NAMESPACE: &str = "http://jabber.org/protocol/commands";
 
@@ -47,21 +47,6 @@ struct Answered {
     page: Result<Page, Refusal>,
 }
 
-/// Why a call is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Refusal {
-    Malformed,
-    BadAction,
-    BadPayload,
-    BadSession,
-    Expired,
-    NoSuchCommand,
-    NobodyServes,
-    TooMany,
-    TooSlow,
-    GivenUp,
-}
-
 /// The sessions of one agent, and the calls that are being served.
 pub(crate) struct Commands {
     desk: Desk,
@@ -81,10 +66,9 @@ impl Commands {
         let action = command.attr("action").unwrap_or("execute");
         let result = match (command.attr("sessionid"), action) {
             (None, "execute") => self.begin(caller, node, command),
-            (None, "next" | "complete" | "prev" | "cancel") => Err(Refusal::BadAction),
             (Some(id), "execute" | "next" | "complete") => self.go_on(&caller, &node, id, command),
             (Some(id), "cancel") => return Some(self.cancel(header, &caller, &node, id)),
-            (Some(_), "prev") => Err(Refusal::BadAction),
+            (_, "next" | "complete" | "prev" | "cancel") => Err(Refusal::BadAction),
             _ => Err(Refusal::Malformed),
         };
         match result {
@@ -101,20 +85,19 @@ impl Commands {
         let Some(Answered { header, session, page }) = self.serving.next().await else {
             return std::future::pending().await;
         };
+        let Some(open) = self.sessions.get_mut(&session) else {
+            // It was cancelled meanwhile.
+            return refuse(header, Refusal::BadSession);
+        };
+        (open.busy, open.used) = (false, Instant::now());
+        let node = open.node.clone();
+        let is_over = page.as_ref().map_or(true, |it| it.refused || it.fields.is_empty());
+        if is_over {
+            self.sessions.remove(&session);
+        }
         let page = match page {
             Ok(page) => page,
-            Err(refusal) => {
-                self.sessions.remove(&session);
-                return refuse(header, refusal);
-            }
-        };
-        let is_over = page.refused || page.fields.is_empty();
-        let node = match self.sessions.get_mut(&session) {
-            Some(open) if !is_over => {
-                (open.busy, open.used) = (false, Instant::now());
-                open.node.clone()
-            }
-            _ => self.sessions.remove(&session).map(|it| it.node).unwrap_or_default(),
+            Err(refusal) => return refuse(header, refusal),
         };
         let status = if is_over { "completed" } else { "executing" };
         let command = form::write(&page, is_over);
@@ -204,39 +187,6 @@ fn result(header: IqHeader, node: &str, session: &str, status: &str, inner: Vec<
     Iq::Result { from: None, to: header.from, id: header.id, payload }
 }
 
-/// The errors of section 4.4, and those of RFC 6120 for what the standard leaves open.
-fn refuse(header: IqHeader, refusal: Refusal) -> Iq {
-    use DefinedCondition as Condition;
-    use ErrorType::{Cancel, Modify, Wait};
-    let (kind, condition, special, text) = match refusal {
-        Refusal::Malformed => {
-            (Modify, Condition::BadRequest, "malformed-action", "no such action exists")
-        }
-        Refusal::BadAction => {
-            (Modify, Condition::BadRequest, "bad-action", "this action is not possible now")
-        }
-        Refusal::BadPayload => {
-            (Modify, Condition::BadRequest, "bad-payload", "the form cannot be read")
-        }
-        Refusal::BadSession => {
-            (Modify, Condition::BadRequest, "bad-sessionid", "there is no such session of yours")
-        }
-        Refusal::Expired => {
-            (Cancel, Condition::NotAllowed, "session-expired", "you waited too long; start again")
-        }
-        Refusal::NoSuchCommand => (Cancel, Condition::ItemNotFound, "", "no such command here"),
-        Refusal::NobodyServes => (Cancel, Condition::ServiceUnavailable, "", "no commands here"),
-        Refusal::TooMany => {
-            (Wait, Condition::ResourceConstraint, "", "too many calls; try again later")
-        }
-        Refusal::TooSlow => (Wait, Condition::RemoteServerTimeout, "", "it took too long"),
-        Refusal::GivenUp => (Wait, Condition::InternalServerError, "", "the call was given up"),
-    };
-    let mut error = StanzaError::new(kind, condition, "en", text);
-    error.other = (!special.is_empty()).then(|| Element::bare(special, NAMESPACE));
-    Iq::Error { from: None, to: header.from, id: header.id, error, payload: None }
-}
-
 #[cfg(test)]
 mod tests {
     use runtime::{Command, FormField};
@@ -305,6 +255,22 @@ mod tests {
         assert!(call(&mut commands, "<command node='run'/>").is_none());
         let told = told(Some(commands.answered().await));
         assert!(told.contains("remote-server-timeout"), "{told}");
+        assert!(commands.sessions.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_is_cancelled_while_it_is_served_is_over() {
+        let (mut commands, desk) = commands();
+        let page = ask_for_target();
+        let id = session(served(&mut commands, &desk, "<command node='run'/>", page).await);
+        let go_on = format!("<command node='run' sessionid='{id}'/>");
+        assert!(call(&mut commands, &go_on).is_none());
+        // Twice at once is once too often.
+        assert!(told(call(&mut commands, &go_on)).contains("bad-sessionid"));
+        let cancel = format!("<command node='run' sessionid='{id}' action='cancel'/>");
+        assert!(told(call(&mut commands, &cancel)).contains("canceled"));
+        desk.next().await.unwrap().answer.send(ask_for_target()).unwrap();
+        assert!(told(Some(commands.answered().await)).contains("bad-sessionid"));
         assert!(commands.sessions.is_empty());
     }
 

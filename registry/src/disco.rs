@@ -112,8 +112,8 @@ mod tests {
     fn a_node_that_is_not_there_is_none() {
         let command = Command { node: "run".to_owned(), title: "Run".to_owned() };
         let at = |node: &str| {
-            let found =
-                info_at(Some(node.to_owned()), &Announcement::default(), &[command.clone()]);
+            let me = Announcement::default();
+            let found = info_at(Some(node.to_owned()), &me, std::slice::from_ref(&command));
             found.map(|it| it.identities[0].type_.clone())
         };
         assert_eq!(at("run").as_deref(), Some("command-node"));

@@ -196,7 +196,7 @@ impl Scanner {
                 self.depth = self.depth.saturating_sub(1);
                 Place::Text
             }
-            (Place::Verbatim(2), b'>') | (Place::Declaration, b'>') => Place::Text,
+            (Place::Verbatim(2) | Place::Declaration, b'>') => Place::Text,
             (Place::Verbatim(brackets), b']') => Place::Verbatim((brackets + 1).min(2)),
             (Place::Verbatim(_), _) => Place::Verbatim(0),
             (place, _) => place,

@@ -7,7 +7,7 @@ use std::{
 };
 
 use futures_util::StreamExt;
-use runtime::{AgentId, Clock, Delivery, Door, Message, Mood, Performative, SendError, Slot};
+use runtime::{AgentId, Clock, Door, Message, Mood, Performative, SendError, Slot};
 use tokio::{
     sync::{mpsc, watch},
     time::{Instant, sleep_until, timeout},
@@ -19,24 +19,15 @@ use tokio_xmpp::{
     stanzastream::{Event, StanzaStream, StreamEvent},
 };
 use tracing::{debug, info, warn};
-use types::{Content, Roll, RollCall, Show};
-use xmpp_parsers::{
-    iq::{Iq, IqHeader, IqPayload},
-    message, ns, presence,
-    roster::Roster,
-    stream_features::StreamFeatures,
-};
+use types::RollCall;
+use xmpp_parsers::{iq::Iq, presence, roster::Roster, stream_features::StreamFeatures};
 
 use crate::{
-    Account, LinkState, TlsError, announce, artifacts, codec,
-    commands::Commands,
-    contacts::{Contacts, Verdict},
-    dialler::Dialler,
-    errands::Wish,
-    outbox::Outbox,
-    queries,
-    requests::Requests,
+    Account, LinkState, TlsError, announce, artifacts, codec, commands::Commands,
+    contacts::Contacts, dialler::Dialler, errands::Wish, outbox::Outbox, requests::Requests,
 };
+
+mod incoming;
 
 /// How long the stream may take to accept a stanza before we look what it has to say.
 pub(crate) const BUSY: Duration = Duration::from_secs(2);
@@ -232,6 +223,8 @@ impl Link {
     /// Does what somebody of this agent wants beside sending messages.
     fn fulfil(&mut self, wish: Wish) {
         match wish {
+            // Who waited too long for the connection does not want it any more.
+            Wish::Ask(question) if question.answer.is_closed() => {}
             Wish::Ask(question) => self.errands.push_back(Stanza::Iq(self.requests.open(question))),
             Wish::Approve(who) => {
                 self.contacts.approve(&who);
@@ -268,135 +261,6 @@ impl Link {
     fn tell(&mut self, who: &AgentId, what: presence::Presence) {
         if let Ok(to) = who.bare().parse::<Jid>() {
             self.errands.push_back(Stanza::Presence(what.with_to(to)));
-        }
-    }
-
-    fn on_message(&mut self, stanza: message::Message) {
-        let Some(from) = stanza.from.as_ref().map(|it| AgentId::from(it.as_str())) else { return };
-        if stanza.from == Some(self.account.service()) {
-            let news = artifacts::read(&stanza, self.door.me(), &self.followed);
-            for item in news {
-                // There is no sender who could try again: what has no room is counted there.
-                self.door.deliver(item);
-            }
-            return;
-        }
-        if !self.contacts.hears(&from) {
-            warn!(message.from = %from, "a message of a stranger was passed over");
-            return;
-        }
-        let refusal = queries::no_room(&stanza);
-        let Some(message) = codec::read(stanza, self.door.me()) else { return };
-        if self.is_roll_call_of_stranger(&from, &message) {
-            return;
-        }
-        match self.door.deliver(message) {
-            Delivery::Taken(_) | Delivery::Unwanted => {}
-            Delivery::Full => self.errands.extend(refusal.map(Stanza::Message)),
-        }
-    }
-
-    /// Only contacts may ask the registrar who is there.
-    fn is_roll_call_of_stranger(&mut self, from: &AgentId, message: &Message) -> bool {
-        let strange = message.ontology() == Some(Roll::ONTOLOGY) && !self.contacts.allows(from);
-        if strange && message.performative == Some(Performative::Subscribe) {
-            warn!(message.from = %from, "a stranger asked who is there and was refused");
-            let refusal = message.reply(Performative::Refuse, "you are none of my contacts");
-            let refusal = refusal.and_then(|it| codec::write(&it).ok());
-            self.errands.extend(refusal.map(Stanza::Message));
-        }
-        strange
-    }
-
-    fn on_presence(&mut self, presence: &presence::Presence) {
-        let Some(from) = presence.from.as_ref().map(|it| AgentId::from(it.as_str())) else {
-            return;
-        };
-        match presence.type_ {
-            presence::Type::Subscribe => self.on_subscribe(&from),
-            _ if from.bare() == self.account.jid.as_str() => {}
-            _ => {
-                let Some((from, heard)) = announce::read(presence, self.clock) else { return };
-                let Some(account) = self.contacts.note(&from, heard) else { return };
-                let back = account.show != Show::Unavailable
-                    && self.account.registrar.covers(&from.to_bare());
-                self.door.presence(account);
-                if back {
-                    self.call_the_roll();
-                }
-            }
-        }
-    }
-
-    /// A contact is let in and asked in turn; others as policy says.
-    fn on_subscribe(&mut self, from: &AgentId) {
-        match self.contacts.judge(from) {
-            Verdict::LetIn => self.let_in(from),
-            Verdict::Show => self.tell(from, presence::Presence::subscribed()),
-            Verdict::Ask => {
-                info!(contact.jid = %from, "somebody wants to see our presence; a person decides");
-                self.door.request(from);
-            }
-            Verdict::Ignore => {
-                warn!(contact.jid = %from, "a stranger wants to see our presence; nobody said yes");
-            }
-        }
-    }
-
-    fn let_in(&mut self, who: &AgentId) {
-        self.tell(who, presence::Presence::subscribed());
-        if !self.contacts.sees(who) {
-            self.tell(who, presence::Presence::subscribe());
-        }
-    }
-
-    fn on_query(&mut self, iq: Iq) {
-        let (header, payload) = iq.split();
-        let from_server = header.from.as_ref().is_none_or(|it| *it == self.account.jid);
-        match payload {
-            IqPayload::Result(Some(payload)) if header.id == ROSTER_QUERY && from_server => {
-                self.on_roster(payload);
-            }
-            IqPayload::Set(payload) if payload.is("query", ns::ROSTER) && from_server => {
-                if let Ok(roster) = Roster::try_from(payload) {
-                    for item in roster.items {
-                        self.contacts.update(item);
-                    }
-                }
-                let IqHeader { from, id, .. } = header;
-                let done = Iq::Result { from: None, to: from, id, payload: None };
-                self.errands.push_back(Stanza::Iq(done));
-            }
-            payload => self.on_question(header, payload),
-        }
-    }
-
-    fn on_question(&mut self, header: IqHeader, payload: IqPayload) {
-        let Some(asked) = self.requests.close(&header, payload) else { return };
-        let server = self.account.jid.domain().as_str();
-        let heard = header.from.as_ref().is_none_or(|from| {
-            from.as_str() == server || self.contacts.hears(&AgentId::from(from.as_str()))
-        });
-        let answer = match asked {
-            _ if !heard => Some(queries::refuse(header)),
-            IqPayload::Set(asked) if asked.is("command", crate::commands::NAMESPACE) => {
-                self.commands.called(header, &asked)
-            }
-            asked => {
-                let commands = self.door.desk().commands();
-                queries::answer(header, &asked, self.door.announcement(), &commands)
-            }
-        };
-        self.errands.extend(answer.map(Stanza::Iq));
-    }
-
-    fn on_roster(&mut self, payload: tokio_xmpp::minidom::Element) {
-        let Ok(roster) = Roster::try_from(payload) else { return };
-        for who in self.contacts.set_roster(roster.items) {
-            if let Ok(to) = who.as_str().parse::<Jid>() {
-                let ask = presence::Presence::subscribe().with_to(to);
-                self.errands.push_back(Stanza::Presence(ask));
-            }
         }
     }
 

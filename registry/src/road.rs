@@ -72,12 +72,12 @@ impl XmppRoad {
     /// Starts to connect; what comes in goes through `door`.
     pub fn connect(account: Account, door: Door) -> Result<Self, TlsError> {
         let (messages, received) = mpsc::channel(WINDOW);
-        let (wishes, wished) = Wishes::new(&account);
+        let (wishes, inbox) = Wishes::new(&account);
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let sender = Arc::new(watch::Sender::new(LinkState::Waiting));
         let state = sender.subscribe();
         let link = Link::new(account, door, sender, tasks.clone())?;
-        let inbox = Inbox { messages: received, wishes: wished };
+        let inbox = Inbox { messages: received, wishes: inbox };
         tasks.spawn(link.run(inbox, stop.clone()));
         let ids = Ids { run: u64::from_le_bytes(chance::bytes()), next: AtomicU64::new(0) };
         let addresses = Arc::default();

@@ -30,6 +30,18 @@ pub(crate) struct AgentRow {
     pub(crate) version: String,
     pub(crate) last_report_ms: Option<i64>,
     pub(crate) backlog: i64,
+    /// What made its presence so, as far as it is known.
+    pub(crate) why: Option<String>,
+    /// Whether it comes and goes too often.
+    pub(crate) flapping: bool,
+    /// How busy it is, in percent.
+    pub(crate) load: i32,
+    /// What it announces to run.
+    pub(crate) runs: Value,
+    /// Messages that none of its behaviours wanted.
+    pub(crate) unwanted: i64,
+    /// What went against a protocol lately.
+    pub(crate) violations: Value,
 }
 
 /// Which agents.
@@ -38,6 +50,8 @@ pub(crate) struct AgentsQuery {
     pub(crate) role: Option<String>,
     /// A label, or a label and its value.
     pub(crate) label: Option<(String, Option<String>)>,
+    /// What it can be asked to do.
+    pub(crate) duty: Option<String>,
 }
 
 /// Takes in what an agent says of itself. What is older than what is known is left out.
@@ -65,13 +79,18 @@ impl Deed for StoreReport {
         announce(&mut agent, &report.announcement)?;
         agent.last_report_ms = Some(report.sent_ms);
         agent.backlog = i64::try_from(report.backlog).unwrap_or(i64::MAX);
+        agent.unwanted = i64::try_from(report.unwanted).unwrap_or(i64::MAX);
+        agent.violations = writer::json(&report.violations)?;
         save(&agent, known.as_ref(), ledger).await?;
         self.replace_behaviours(ledger).await?;
         let without = report
             .behaviours
             .iter()
             .map(|behaviour| BehaviourReport { diagram: None, ..behaviour.clone() });
-        let data = json!({ "jid": report.jid, "behaviours": without.collect::<Vec<_>>() });
+        let data = json!({
+            "jid": report.jid, "behaviours": without.collect::<Vec<_>>(),
+            "unwanted": report.unwanted, "violations": report.violations,
+        });
         ledger.mention(Topic::Behaviour, &data)
     }
 }
@@ -124,6 +143,12 @@ pub(super) fn stranger(jid: &str, show: &str, since_ms: i64) -> agents::Model {
         since_ms,
         last_report_ms: None,
         backlog: 0,
+        why: None,
+        flapping: false,
+        load: 0,
+        runs: "[]".to_owned(),
+        unwanted: 0,
+        violations: "[]".to_owned(),
     }
 }
 
@@ -136,6 +161,7 @@ pub(super) fn announce(agent: &mut agents::Model, said: &Announcement) -> Result
     agent.duties = writer::json(&said.duties)?;
     agent.labels = writer::json(&said.labels)?;
     agent.version.clone_from(&said.version);
+    agent.runs = writer::json(&said.runs)?;
     Ok(())
 }
 
@@ -152,6 +178,7 @@ pub(super) async fn save(
             OnConflict::column(C::Jid)
                 .update_columns([C::Role, C::Duties, C::Labels, C::Version, C::Show, C::Status])
                 .update_columns([C::Priority, C::SinceMs, C::LastReportMs, C::Backlog])
+                .update_columns([C::Why, C::Flapping, C::Load, C::Runs, C::Unwanted, C::Violations])
                 .to_owned(),
         )
         .exec_without_returning(ledger.tx())
@@ -178,6 +205,12 @@ impl From<agents::Model> for AgentRow {
             version: agent.version,
             last_report_ms: agent.last_report_ms,
             backlog: agent.backlog,
+            why: agent.why,
+            flapping: agent.flapping,
+            load: agent.load,
+            runs: serde_json::from_str(&agent.runs).unwrap_or_else(|_| json!([])),
+            unwanted: agent.unwanted,
+            violations: serde_json::from_str(&agent.violations).unwrap_or_else(|_| json!([])),
         }
     }
 }
@@ -198,7 +231,10 @@ impl Store {
         for (jid, behaviour) in behaviours(&self.reader, Condition::all()).await? {
             of_all.entry(jid).or_default().push(behaviour);
         }
-        let chosen = rows.into_iter().map(AgentRow::from).filter(|agent| query.labels(agent));
+        let chosen = rows
+            .into_iter()
+            .map(AgentRow::from)
+            .filter(|agent| query.labels(agent) && query.duty(agent));
         Ok(chosen
             .map(|agent| {
                 let behaviours = of_all.remove(&agent.jid).unwrap_or_default();
@@ -222,6 +258,11 @@ impl Store {
 }
 
 impl AgentsQuery {
+    fn duty(&self, agent: &AgentRow) -> bool {
+        let Some(duty) = &self.duty else { return true };
+        agent.duties.as_array().is_some_and(|it| it.iter().any(|it| it == duty.as_str()))
+    }
+
     fn labels(&self, agent: &AgentRow) -> bool {
         let Some((name, value)) = &self.label else { return true };
         match (agent.labels.get(name).and_then(Value::as_str), value) {

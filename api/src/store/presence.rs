@@ -25,6 +25,12 @@ pub(crate) struct Moment {
     pub(crate) priority: i32,
     pub(crate) since_ms: i64,
     pub(crate) received_ms: i64,
+    /// What made it so, as far as it is known.
+    pub(crate) why: Option<String>,
+    /// Whether the agent came and went too often by then.
+    pub(crate) flapping: bool,
+    /// How it was before; none: nothing is known of before.
+    pub(crate) from: Option<String>,
 }
 
 /// Takes in presences, each once; the newest of each agent is the one that counts.
@@ -63,6 +69,7 @@ async fn store(said: &Presence, ledger: &mut Ledger<'_>) -> Result<bool, DbErr> 
         .add(C::SinceMs.eq(said.since_ms))
         .add(C::Show.eq(&show))
         .add(C::Priority.eq(i32::from(said.priority)))
+        .add(C::Flapping.eq(said.flapping))
         .add(status);
     if presence::Entity::find().filter(same).one(ledger.tx()).await?.is_some() {
         return Ok(false);
@@ -81,6 +88,9 @@ async fn store(said: &Presence, ledger: &mut Ledger<'_>) -> Result<bool, DbErr> 
         agent.status.clone_from(&said.status);
         agent.priority = i32::from(said.priority);
         agent.since_ms = said.since_ms;
+        agent.why.clone_from(&said.why);
+        agent.flapping = said.flapping;
+        agent.load = i32::from(said.load);
         agents::announce(&mut agent, &said.announcement)?;
     }
     agents::save(&agent, known.as_ref(), ledger).await?;
@@ -92,6 +102,8 @@ async fn store(said: &Presence, ledger: &mut Ledger<'_>) -> Result<bool, DbErr> 
         priority: Set(i32::from(said.priority)),
         since_ms: Set(said.since_ms),
         received_ms: Set(ledger.now_ms),
+        why: Set(said.why.clone()),
+        flapping: Set(said.flapping),
     })
     .exec_without_returning(ledger.tx())
     .await?;
@@ -125,7 +137,10 @@ impl Store {
             .limit(limit)
             .all(&self.reader)
             .await?;
-        let moments = rows.into_iter().map(|row| Moment {
+        // The one before is the next in the list.
+        let before: Vec<_> = rows.iter().skip(1).map(|row| Some(row.show.clone())).collect();
+        let before = before.into_iter().chain([None]);
+        let moments = rows.into_iter().zip(before).map(|(row, from)| Moment {
             id: row.id,
             jid: row.jid,
             show: row.show,
@@ -133,6 +148,9 @@ impl Store {
             priority: row.priority,
             since_ms: row.since_ms,
             received_ms: row.received_ms,
+            why: row.why,
+            flapping: row.flapping,
+            from,
         });
         Ok((moments.collect(), of_one().count(&self.reader).await?))
     }

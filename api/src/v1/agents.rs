@@ -10,12 +10,17 @@ use types::{BehaviourReport, Report};
 use super::Page;
 use crate::{
     body::{JsonBody, too_long},
+    clock::now_ms,
     problem::{FieldError, Problem},
     query::{self, Params},
     state::State,
     store::{AgentRow, AgentsQuery, StoreReport},
 };
 
+mod silence;
+
+/// What an agent can be asked for by.
+const STATES: [&str; 7] = ["chat", "available", "away", "xa", "dnd", "unavailable", "silent"];
 /// Moments on a page, unless the reader asks for another number.
 const PAGE: u64 = 100;
 /// Most moments on a page.
@@ -32,7 +37,21 @@ const JID: usize = 2047;
 struct Agent {
     #[serde(flatten)]
     row: AgentRow,
+    /// Why it counts as silent: it says that it is there, and what is due does not come.
+    silent: Option<String>,
     behaviours: Vec<BehaviourReport>,
+}
+
+impl Agent {
+    fn new((row, behaviours): (AgentRow, Vec<BehaviourReport>)) -> Self {
+        let silent = silence::of(&row, &behaviours, now_ms());
+        Self { row, silent, behaviours }
+    }
+
+    /// Its presence, or that it is silent.
+    fn state(&self) -> &str {
+        if self.silent.is_some() { "silent" } else { &self.row.presence }
+    }
 }
 
 /// What an agent's behaviours do.
@@ -51,11 +70,12 @@ pub(crate) async fn list(
         Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
         None => (label, None),
     });
-    let query = AgentsQuery { role: params.text("role"), label };
+    let query = AgentsQuery { role: params.text("role"), label, duty: params.text("duty") };
+    let wanted = params.one_of("state", &STATES);
     params.finish()?;
-    let found = state.store.agents(&query).await?;
+    let found = state.store.agents(&query).await?.into_iter().map(Agent::new);
     let items: Vec<_> =
-        found.into_iter().map(|(row, behaviours)| Agent { row, behaviours }).collect();
+        found.filter(|it| wanted.as_ref().is_none_or(|wanted| it.state() == wanted)).collect();
     let total = u64::try_from(items.len()).unwrap_or(u64::MAX);
     Ok(Json(Page { items, next: None, total }))
 }
@@ -86,7 +106,8 @@ pub(crate) async fn presence(
     let (after, limit) = (params.cursor(), params.limit(PAGE, PAGE_MAX));
     params.finish()?;
     find(&state, &jid).await?;
-    let (mut moments, total) = state.store.presence(&jid, after, limit + 1).await?;
+    // One more for whether there is a next page, and one for how it was before.
+    let (mut moments, total) = state.store.presence(&jid, after, limit + 2).await?;
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = moments.len() > limit;
     moments.truncate(limit);
@@ -140,6 +161,6 @@ fn check(report: &Report, jid: &str) -> Result<(), Problem> {
 
 async fn find(state: &State, jid: &str) -> Result<Agent, Problem> {
     let found = state.store.agent(jid).await?;
-    let (row, behaviours) = found.ok_or_else(|| Problem::not_found(format!("no agent `{jid}`")))?;
-    Ok(Agent { row, behaviours })
+    let found = found.ok_or_else(|| Problem::not_found(format!("no agent `{jid}`")))?;
+    Ok(Agent::new(found))
 }

@@ -42,9 +42,13 @@ pub(crate) async fn post(
 }
 
 fn faults((number, presence): (usize, &Presence)) -> Vec<FieldError> {
+    let why = presence.why.as_ref().is_some_and(|why| why.len() > STATUS);
+    let heavy = presence.load > 100;
     let long = presence.status.as_ref().is_some_and(|status| status.len() > STATUS);
     let faults = [
         ("jid", fault_of_jid(&presence.jid).map(str::to_owned)),
+        ("why", why.then(|| format!("must not be longer than {STATUS} bytes"))),
+        ("load", heavy.then(|| "must be a number from 0 to 100".to_owned())),
         ("status", long.then(|| format!("must not be longer than {STATUS} bytes"))),
     ];
     let named = |(field, detail): (_, Option<String>)| {

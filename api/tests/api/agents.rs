@@ -96,16 +96,23 @@ async fn an_agent_is_what_it_reported() {
       "duties": [
         "check"
       ],
+      "flapping": false,
       "jid": "probe1@vedette.local",
       "labels": {
         "site": "lux1"
       },
       "last_report_ms": 20,
+      "load": 0,
       "presence": "unavailable",
       "role": "probe",
+      "runs": [],
+      "silent": null,
       "since": 10,
       "status": null,
-      "version": "0.1.0"
+      "unwanted": 0,
+      "version": "0.1.0",
+      "violations": [],
+      "why": null
     }
     "#);
     let behaviours = world.read(&format!("/api/v1/agents/{JID}/behaviours")).await;
@@ -127,20 +134,26 @@ async fn presence_is_a_history_and_the_newest_counts() {
     {
       "items": [
         {
+          "flapping": false,
+          "from": "dnd",
           "jid": "probe1@vedette.local",
           "priority": 1,
           "received_ms": "[received_ms]",
           "show": "away",
           "since_ms": 30,
-          "status": null
+          "status": null,
+          "why": null
         },
         {
+          "flapping": false,
+          "from": "available",
           "jid": "probe1@vedette.local",
           "priority": 1,
           "received_ms": "[received_ms]",
           "show": "dnd",
           "since_ms": 20,
-          "status": null
+          "status": null,
+          "why": null
         }
       ],
       "next": "20_3",
@@ -232,4 +245,77 @@ async fn reports_that_can_not_be_right_are_refused() {
     "#);
     assert_eq!(world.get("/api/v1/agents/nobody@x").await.status(), StatusCode::NOT_FOUND);
     assert_eq!(world.read("/api/v1/agents").await["total"], 0);
+}
+
+#[tokio::test]
+async fn a_history_says_from_what_to_what_and_why() {
+    let world = World::new().await;
+    let lost = json!([{
+        "jid": JID, "show": "unavailable", "since_ms": 20, "why": "connection lost",
+        "flapping": true,
+    }]);
+    world.post("/api/v1/presence", &json!([presence(10, "available")])).await;
+    world.post("/api/v1/presence", &lost).await;
+    let page = world.read(&format!("/api/v1/agents/{JID}/presence?limit=1")).await;
+    let told = &page["items"][0];
+    assert_eq!((&told["from"], &told["show"]), (&json!("available"), &json!("unavailable")));
+    assert_eq!((&told["why"], &told["flapping"]), (&json!("connection lost"), &json!(true)));
+    let agent = world.read(&format!("/api/v1/agents/{JID}")).await;
+    assert_eq!((&agent["why"], &agent["flapping"]), (&json!("connection lost"), &json!(true)));
+    // Who stops flapping is told of, though it did not move.
+    let calm =
+        json!([{ "jid": JID, "show": "unavailable", "since_ms": 20, "why": "connection lost" }]);
+    assert_eq!(answer(world.post("/api/v1/presence", &calm).await).await.1, json!({ "stored": 1 }));
+    assert_eq!(world.read(&format!("/api/v1/agents/{JID}")).await["flapping"], false);
+}
+
+#[tokio::test]
+async fn agents_are_found_by_duty_label_and_state() {
+    let world = World::new().await;
+    let now = i64::try_from(
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis(),
+    )
+    .unwrap();
+    let two = json!([
+        { "jid": "a@x", "show": "chat", "since_ms": 1, "role": "probe", "duties": ["check"],
+          "labels": { "site": "lux1" }, "load": 50 },
+        { "jid": "b@x", "show": "away", "since_ms": 1, "role": "aggregator",
+          "duties": ["aggregate"], "labels": { "site": "lux2" } },
+    ]);
+    world.post("/api/v1/presence", &two).await;
+    let found = async |query: &str| -> Vec<String> {
+        let page = world.read(&format!("/api/v1/agents?{query}")).await;
+        let jid = |it: &Value| it["jid"].as_str().unwrap().to_owned();
+        page["items"].as_array().unwrap().iter().map(jid).collect()
+    };
+    assert_eq!(found("duty=check").await, ["a@x"]);
+    assert_eq!(found("duty=aggregate&label=site%3Dlux1").await, Vec::<String>::new());
+    assert_eq!(found("state=away").await, ["b@x"]);
+    assert_eq!(found("state=silent").await, Vec::<String>::new());
+    // A check of an hour ago is overdue, however present its agent says to be.
+    let overdue = json!({
+        "jid": "a@x", "sent_ms": now, "role": "probe", "duties": ["check"], "version": "1",
+        "behaviours": [{
+            "name": "disk", "run": "check", "phase": { "phase": "running" }, "state": "Waiting",
+            "since_ms": 0, "steps": 1, "restarts": 0, "due_ms": now - 3_600_000,
+            "mailbox": { "queued": 0, "capacity": 1, "dropped": 0 },
+        }],
+        "unwanted": 3,
+        "violations": [{
+            "at_ms": 5, "protocol": "fipa-contract-net", "conversation": "c1", "with": "b@x",
+            "what": "cfp without reply after reply-by",
+        }],
+    });
+    world.post("/api/v1/agents/a@x/report", &overdue).await;
+    assert_eq!(found("state=silent").await, ["a@x"]);
+    assert_eq!(found("state=chat").await, Vec::<String>::new());
+    let agent = world.read("/api/v1/agents/a@x").await;
+    assert_eq!(
+        (&agent["silent"], &agent["presence"]),
+        (&json!("`disk` is overdue"), &json!("chat"))
+    );
+    assert_eq!((&agent["load"], &agent["unwanted"]), (&json!(50), &json!(3)));
+    assert_eq!(agent["violations"][0]["what"], "cfp without reply after reply-by");
+    let wrong = answer(world.get("/api/v1/agents?state=asleep").await).await;
+    assert_eq!(wrong.0, 422);
 }

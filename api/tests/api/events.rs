@@ -139,14 +139,20 @@ async fn what_happens_is_told_while_it_happens() {
         {
           "backlog": 0,
           "duties": [],
+          "flapping": false,
           "jid": "a@x",
           "labels": {},
           "last_report_ms": null,
+          "load": 0,
           "presence": "chat",
           "role": "",
+          "runs": [],
           "since": 5,
           "status": "ready",
-          "version": ""
+          "unwanted": 0,
+          "version": "",
+          "violations": [],
+          "why": null
         }
       ],
       [
@@ -280,14 +286,20 @@ async fn behaviours_are_told_and_not_kept() {
         {
           "backlog": 0,
           "duties": [],
+          "flapping": false,
           "jid": "a@x",
           "labels": {},
           "last_report_ms": 1,
+          "load": 0,
           "presence": "unavailable",
           "role": "probe",
+          "runs": [],
           "since": 1,
           "status": null,
-          "version": ""
+          "unwanted": 0,
+          "version": "",
+          "violations": [],
+          "why": null
         }
       ],
       [
@@ -295,7 +307,9 @@ async fn behaviours_are_told_and_not_kept() {
         "behaviour",
         {
           "behaviours": [],
-          "jid": "a@x"
+          "jid": "a@x",
+          "unwanted": 0,
+          "violations": []
         }
       ]
     ]

@@ -10,7 +10,7 @@ use types::{Announcement, BehaviourReport, Violation};
 use crate::{
     Address, AgentId, Behaviour, Change, Clock, Delivery, Desk, Directory, Errand, Failure, Handle,
     INBOX, Interrupted, LETTER, Message, Mood, POST, SendError, Sending, Spec, Store, Template,
-    TooMany, crew::Crew, handle::Gate, machine::Machine, mailbox::Mailbox, talks,
+    TooMany, crew::Crew, machine::Machine, mailbox::Mailbox, shown::Gate, talks,
 };
 
 /// A behaviour's view of its agent.
@@ -20,9 +20,10 @@ pub struct Context {
     pub(crate) name: Cow<'static, str>,
     pub(crate) mailbox: Mailbox,
     pub(crate) stop: CancellationToken,
-    pub(crate) gate: Gate,
+    pub(crate) gate: Arc<Gate>,
     pub(crate) nudge: Arc<Notify>,
-    pub(crate) changes: watch::Receiver<u64>,
+    /// How many changes of its agent it has seen.
+    pub(crate) changes: u64,
     pub(crate) due_ms: Option<i64>,
     pub(crate) redrawn: bool,
     /// What the end of this step shows as the last error; empty: none.
@@ -300,7 +301,8 @@ impl Context {
         self.due_ms = due_ms;
     }
 
-    /// Changes which messages this behaviour wants from now on. Those that wait stay.
+    /// Changes which messages this behaviour wants from now on. Those that wait stay. Who was added
+    /// with [`Template::None`] gets none, whatever it wants later.
     pub fn want(&self, template: Template) {
         self.crew.door.change(self.mailbox.slit().wanting(template));
     }
@@ -342,11 +344,10 @@ impl Context {
 
     /// Waits until some behaviour of this agent moved since the last call.
     pub async fn changed(&mut self) -> Result<(), Interrupted> {
-        let Self { changes, stop, .. } = self;
-        match stop.run_until_cancelled(changes.changed()).await {
-            Some(Ok(())) => Ok(()),
-            Some(Err(_)) | None => Err(Interrupted),
-        }
+        let seen = self.changes;
+        let changed = self.crew.changes.after(seen);
+        self.changes = self.stop.run_until_cancelled(changed).await.ok_or(Interrupted)?;
+        Ok(())
     }
 
     /// Sleeps, unless the agent shuts down first.

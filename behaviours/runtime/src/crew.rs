@@ -7,18 +7,19 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError, RwLock},
 };
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{Instrument, info_span};
 use types::Diagram;
 
 use crate::{
-    Behaviour, Clock, Context, Door, Handle, Road, Spec, State, Store,
-    handle::{Drawing, Gate},
+    Behaviour, Clock, Context, Door, Handle, Road, Spec, State, Store, Template,
+    handle::Drawing,
     machine::{Machine, Typed},
     mailbox::mailbox,
     recent::Recent,
     run::{Board, supervise},
+    shown::{Changes, Gate},
 };
 
 /// Behaviours of one agent at a time, at most.
@@ -41,7 +42,7 @@ pub(crate) struct Crew {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Clock,
     /// Moves with every change of any behaviour.
-    pub(crate) changes: watch::Sender<u64>,
+    pub(crate) changes: Arc<Changes>,
     pub(crate) stop: CancellationToken,
     pub(crate) road: OnceLock<Arc<dyn Road>>,
     pub(crate) tasks: TaskTracker,
@@ -75,7 +76,7 @@ impl Crew {
             door,
             store,
             clock,
-            changes: watch::Sender::new(0),
+            changes: Arc::default(),
             stop: CancellationToken::new(),
             road: OnceLock::new(),
             tasks: TaskTracker::new(),
@@ -121,8 +122,10 @@ impl Crew {
         factory: impl FnMut() -> M + Send + 'static,
     ) -> Result<Handle, TooMany> {
         let running = self.road.get().is_some();
+        // Who wants no message is not asked about each.
+        let listens = spec.template != Template::None;
         let (slit, inbox) = mailbox(spec.template, spec.mailbox, spec.takes_letters);
-        let (gate, nudge) = (Gate::default(), Arc::new(Notify::new()));
+        let (gate, nudge) = (Arc::<Gate>::default(), Arc::new(Notify::new()));
         let (handle, board) = {
             let mut members = self.members.write().unwrap_or_else(PoisonError::into_inner);
             if members.all.len() >= MOST {
@@ -130,27 +133,30 @@ impl Crew {
             }
             let wanted = if spec.name.is_empty() { &*run } else { &*spec.name };
             let name = members.free_name(wanted);
-            let board = Board::new(name, run, start, self.clock, drawing.clone());
+            let board =
+                Board::new(name, run, start, drawing.clone(), listens.then(|| slit.clone()), self);
             let handle = Handle {
                 drawing,
-                report: board.report.subscribe(),
+                report: Arc::clone(&board.report),
                 slit: slit.clone(),
                 stop: stop.child_token(),
-                kill: CancellationToken::new(),
-                gate: gate.clone(),
+                kill: Arc::default(),
+                gate: Arc::clone(&gate),
                 nudge: Arc::clone(&nudge),
-                changes: self.changes.clone(),
+                changes: Arc::clone(&self.changes),
                 is_passing: running,
             };
             members.push(handle.clone());
             (handle, board)
         };
-        self.door.add(slit);
-        let (stop, kill) = (handle.stop.clone(), handle.kill.clone());
+        if listens {
+            self.door.add(slit);
+        }
+        let (stop, kill) = (handle.stop.clone(), Arc::clone(&handle.kill));
         let launch = move |crew: &Arc<Self>| {
-            let name = board.report.borrow().name.clone();
+            let name = board.report.look().name.clone();
             let span = info_span!("behaviour", agent.jid = %crew.door.me(), behaviour.name = %name);
-            let changes = crew.changes.subscribe();
+            let changes = crew.changes.count();
             let ctx = Context {
                 crew: Arc::clone(crew),
                 name,
@@ -164,8 +170,8 @@ impl Crew {
                 shown_error: None,
                 taken: Vec::new(),
             };
-            let run = supervise(factory, spec.supervision, ctx, kill, board);
-            crew.tasks.spawn(run.instrument(span));
+            let run = supervise(factory, spec.supervision, ctx, board);
+            kill.arm(crew.tasks.spawn(run.instrument(span)).abort_handle());
         };
         if running {
             launch(self);
@@ -205,7 +211,7 @@ impl Crew {
     }
 
     pub(crate) fn changed(&self) {
-        self.changes.send_modify(|it| *it += 1);
+        self.changes.bump();
     }
 }
 
@@ -230,7 +236,7 @@ impl Members {
             let goes = surplus > 0 && is_over(it);
             if goes {
                 surplus -= 1;
-                names.remove(&*it.report.borrow().name);
+                names.remove(&*it.report.look().name);
             }
             !goes
         });

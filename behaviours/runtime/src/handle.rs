@@ -5,23 +5,26 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::{Notify, watch};
+use tokio::{sync::Notify, task::AbortHandle};
 use tokio_util::sync::CancellationToken;
 use types::{BehaviourReport, Diagram, Exit, Phase};
 
-use crate::mailbox::Slit;
+use crate::{
+    mailbox::Slit,
+    shown::{Changes, Gate, Shown},
+};
 
 /// A hold on a behaviour: see it, pause it, stop it, kill it, wait for it.
 #[derive(Clone, Debug)]
 pub struct Handle {
     pub(crate) drawing: Drawing,
-    pub(crate) report: watch::Receiver<BehaviourReport>,
+    pub(crate) report: Arc<Shown<BehaviourReport>>,
     pub(crate) slit: Slit,
     pub(crate) stop: CancellationToken,
-    pub(crate) kill: CancellationToken,
-    pub(crate) gate: Gate,
+    pub(crate) kill: Arc<Kill>,
+    pub(crate) gate: Arc<Gate>,
     pub(crate) nudge: Arc<Notify>,
-    pub(crate) changes: watch::Sender<u64>,
+    pub(crate) changes: Arc<Changes>,
     /// Whether it was added while its agent ran, and may be forgotten once it is over.
     pub(crate) is_passing: bool,
 }
@@ -53,32 +56,33 @@ impl Drawing {
     }
 }
 
-/// Lets a behaviour go on, or not.
-#[derive(Clone, Debug)]
-pub(crate) struct Gate(Arc<watch::Sender<bool>>);
+/// How a running behaviour is dropped where it stands.
+#[derive(Debug, Default)]
+pub(crate) struct Kill(Mutex<Killing>);
 
-impl Default for Gate {
-    fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(false)))
-    }
+#[derive(Debug, Default)]
+enum Killing {
+    #[default]
+    NotStarted,
+    Running(AbortHandle),
+    Killed,
 }
 
-impl Gate {
-    pub(crate) fn is_closed(&self) -> bool {
-        *self.0.borrow()
-    }
-
-    /// Waits until it is open.
-    pub(crate) async fn passed(&self) {
-        if self.is_closed() {
-            let mut closed = self.0.subscribe();
-            // The sender is here: it cannot be gone.
-            drop(closed.wait_for(|closed| !closed).await);
+impl Kill {
+    fn now(&self) {
+        let mut killing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Killing::Running(task) = std::mem::replace(&mut *killing, Killing::Killed) {
+            task.abort();
         }
     }
 
-    fn set(&self, closed: bool) -> bool {
-        self.0.send_if_modified(|it| std::mem::replace(it, closed) != closed)
+    /// The behaviour runs, and is dropped when it was killed before it did.
+    pub(crate) fn arm(&self, task: AbortHandle) {
+        let mut killing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *killing {
+            Killing::Killed => task.abort(),
+            other => *other = Killing::Running(task),
+        }
     }
 }
 
@@ -90,7 +94,7 @@ impl Handle {
 
     /// Where it is now, without its diagram.
     pub fn report(&self) -> BehaviourReport {
-        let mut report = self.report.borrow().clone();
+        let mut report = self.report.look().clone();
         report.mailbox = self.slit.depth();
         if report.phase == Phase::Running && self.gate.is_closed() {
             report.phase = Phase::Paused;
@@ -100,21 +104,21 @@ impl Handle {
 
     /// Whether it is over.
     pub fn is_over(&self) -> bool {
-        matches!(self.report.borrow().phase, Phase::Ended(_))
+        matches!(self.report.look().phase, Phase::Ended(_))
     }
 
     /// Has it take no further step and no further message, until it may go on. The step that it
     /// is in is finished.
     pub fn pause(&self) {
         if self.gate.set(true) {
-            self.changes.send_modify(|it| *it += 1);
+            self.changes.bump();
         }
     }
 
     /// Lets it go on.
     pub fn resume(&self) {
         if self.gate.set(false) {
-            self.changes.send_modify(|it| *it += 1);
+            self.changes.bump();
         }
     }
 
@@ -131,17 +135,16 @@ impl Handle {
 
     /// Drops it where it stands.
     pub fn kill(&self) {
-        self.kill.cancel();
+        self.kill.now();
     }
 
     /// Waits until it is over.
     pub async fn join(&self) -> Exit {
-        let mut report = self.report.clone();
-        let ended = |it: &BehaviourReport| matches!(it.phase, Phase::Ended(_));
-        match report.wait_for(ended).await.as_deref() {
-            Ok(BehaviourReport { phase: Phase::Ended(exit), .. }) => exit.clone(),
-            _ => Exit::Killed,
-        }
+        let ended = |it: &BehaviourReport| match &it.phase {
+            Phase::Ended(exit) => Some(exit.clone()),
+            Phase::Running | Phase::Paused | Phase::Restarting => None,
+        };
+        self.report.wait_for(ended).await
     }
 
     /// Waits until it is over, but no longer than `limit`.
@@ -151,9 +154,9 @@ impl Handle {
 
     /// Waits until it is in the state called `name`, or over.
     pub async fn reaches(&self, name: &str) {
-        let mut report = self.report.clone();
-        let there = |it: &BehaviourReport| it.state == name || matches!(it.phase, Phase::Ended(_));
-        // The behaviour is gone when its report is; then nothing is reached any more.
-        drop(report.wait_for(there).await);
+        let there = |it: &BehaviourReport| {
+            (it.state == name || matches!(it.phase, Phase::Ended(_))).then_some(())
+        };
+        self.report.wait_for(there).await;
     }
 }

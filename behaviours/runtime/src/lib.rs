@@ -35,6 +35,7 @@ mod crew;
 mod handle;
 mod machine;
 mod run;
+mod shown;
 mod supervise;
 
 mod directory;

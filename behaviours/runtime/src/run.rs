@@ -3,22 +3,49 @@
 use std::{any::Any, borrow::Cow, panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt;
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 use types::{BehaviourReport, Depth, Exit, Phase};
 
 use crate::{
-    Clock, Context, Failure, Supervision, behaviour::Chain, handle::Drawing, machine::Machine,
+    Clock, Context, Door, Failure, Supervision,
+    behaviour::Chain,
+    crew::Crew,
+    handle::Drawing,
+    machine::Machine,
+    mailbox::Slit,
+    shown::{Changes, Shown},
     supervise::History,
 };
 
 /// Where a run shows where it is.
-#[derive(Clone, Debug)]
+///
+/// Whatever happens to the run: when this is dropped, the behaviour is over.
+#[derive(Debug)]
 pub(crate) struct Board {
-    pub(crate) report: Arc<watch::Sender<BehaviourReport>>,
+    pub(crate) report: Arc<Shown<BehaviourReport>>,
     clock: Clock,
     drawing: Drawing,
+    door: Door,
+    slit: Option<Slit>,
+    changes: Arc<Changes>,
+}
+
+impl Drop for Board {
+    fn drop(&mut self) {
+        self.close();
+        let mut is_killed = false;
+        self.report.change(|it| {
+            if !matches!(it.phase, Phase::Ended(_)) {
+                it.phase = Phase::Ended(Exit::Killed);
+                it.due_ms = None;
+                is_killed = true;
+            }
+        });
+        if is_killed {
+            info!(exit = ?Exit::Killed, "behaviour ended");
+            self.changes.bump();
+        }
+    }
 }
 
 impl Board {
@@ -26,9 +53,11 @@ impl Board {
         name: String,
         run: Cow<'static, str>,
         start: Cow<'static, str>,
-        clock: Clock,
         drawing: Drawing,
+        slit: Option<Slit>,
+        crew: &Crew,
     ) -> Self {
+        let clock = crew.clock;
         let report = BehaviourReport {
             name: name.into(),
             run,
@@ -42,19 +71,33 @@ impl Board {
             due_ms: None,
             diagram: None,
         };
-        Self { report: Arc::new(watch::Sender::new(report)), clock, drawing }
+        Self {
+            report: Arc::new(Shown::new(report)),
+            clock,
+            drawing,
+            door: crew.door.clone(),
+            slit,
+            changes: Arc::clone(&crew.changes),
+        }
     }
 
-    fn show(&self, ctx: &Context, change: impl FnOnce(&mut BehaviourReport)) {
-        self.report.send_modify(change);
-        ctx.crew.changed();
+    /// What comes for it from now on is for nobody.
+    fn close(&self) {
+        if let Some(slit) = &self.slit {
+            self.door.remove(slit);
+        }
+    }
+
+    fn show(&self, change: impl FnOnce(&mut BehaviourReport)) {
+        self.report.change(change);
+        self.changes.bump();
     }
 
     fn enter(&self, ctx: &mut Context, state: Cow<'static, str>, steps: u64) {
         let now = self.clock.now_ms();
         let due_ms = ctx.due_ms;
         let error = ctx.shown_error.take();
-        self.show(ctx, |it| {
+        self.show(|it| {
             if let Some(error) = error {
                 it.last_error = Some(error).filter(|it| !it.is_empty());
             }
@@ -74,16 +117,14 @@ pub(crate) async fn supervise<M: Machine>(
     mut factory: impl FnMut() -> M,
     rule: Supervision,
     mut ctx: Context,
-    kill: CancellationToken,
     board: Board,
 ) {
     let mut history = History::default();
     let exit = loop {
         let run = AssertUnwindSafe(drive(&mut factory, &mut ctx, &board)).catch_unwind();
-        let exit = match kill.run_until_cancelled(run).await {
-            None => Exit::Killed,
-            Some(Err(panic)) => Exit::Panicked(words(panic.as_ref())),
-            Some(Ok(exit)) => exit,
+        let exit = match run.await {
+            Err(panic) => Exit::Panicked(words(panic.as_ref())),
+            Ok(exit) => exit,
         };
         ctx.due_ms = None;
         if exit == Exit::Done {
@@ -91,7 +132,7 @@ pub(crate) async fn supervise<M: Machine>(
         }
         let Some(pause) = history.judge(&rule, &exit) else { break exit };
         warn!(?exit, "behaviour ended, starting it again");
-        board.show(&ctx, |it| {
+        board.show(|it| {
             it.phase = Phase::Restarting;
             it.restarts += 1;
             it.last_error = error_of(&exit);
@@ -99,19 +140,16 @@ pub(crate) async fn supervise<M: Machine>(
         // What it took and did not deal with is the first that it gets again.
         let taken = std::mem::take(&mut ctx.taken);
         ctx.mailbox.put_back(taken);
-        match kill.run_until_cancelled(ctx.sleep(pause)).await {
-            None => break Exit::Killed,
-            Some(Err(crate::Interrupted)) => break Exit::Stopped,
-            Some(Ok(())) => {}
+        if ctx.sleep(pause).await.is_err() {
+            break Exit::Stopped;
         }
     };
     match &exit {
         Exit::Failed(_) | Exit::Panicked(_) => warn!(?exit, "behaviour ended"),
         Exit::Done | Exit::Stopped | Exit::Killed => info!(?exit, "behaviour ended"),
     }
-    // What comes for it from now on is for nobody.
-    ctx.crew.door.remove(&ctx.mailbox.slit());
-    board.show(&ctx, |it| {
+    board.close();
+    board.show(|it| {
         it.last_error = error_of(&exit).or_else(|| it.last_error.take());
         it.phase = Phase::Ended(exit);
         it.due_ms = None;
@@ -132,7 +170,10 @@ async fn drive<M: Machine>(
     board.drawing.renew(|| machine.diagram());
     board.enter(ctx, machine.label(place), 0);
     while !machine.is_final(place) {
-        if ctx.until_stopped(ctx.gate.passed()).await.is_err() || ctx.is_stopping() {
+        if ctx.gate.is_closed() && ctx.until_stopped(ctx.gate.passed()).await.is_err() {
+            return Exit::Stopped;
+        }
+        if ctx.is_stopping() {
             return Exit::Stopped;
         }
         let next = match machine.step(place, ctx).await {

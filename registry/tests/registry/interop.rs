@@ -12,6 +12,7 @@ use crate::{
 over_both!(
     messages_go_both_ways_with_metadata_thread_and_reply,
     presence_is_seen_both_ways_from_subscription_to_goodbye,
+    who_is_cut_off_is_gone_with_a_reason,
     artifacts_are_followed_both_ways,
 );
 
@@ -99,6 +100,23 @@ async fn presence_is_seen_both_ways_from_subscription_to_goodbye(kind: Kind) {
     alice.shutdown().await;
     let seen = spade.sees_where("presence", |it| it["type"] == "unavailable").await;
     assert_eq!((&seen["sender"], &seen["status"]), (&json!(me.as_str()), &json!("stopped")));
+}
+
+async fn who_is_cut_off_is_gone_with_a_reason(kind: Kind) {
+    let world = World::with(kind, &["alice", "spade"]).await;
+    let alice = world.agent("alice", "probe", &[]);
+    let mut moves = alice.door().directory().moves();
+    let (alice, road) = start(alice, world.account("alice"));
+    online(&road).await;
+    let spade = Spade::agent(&world, "spade").await;
+    run(&road, Errand::Subscribe(world.jid("spade"))).await.unwrap();
+    assert_eq!(within(moves.recv()).await.unwrap().show, Show::Available);
+    // Killed without a goodbye.
+    drop(spade);
+    let gone = within(moves.recv()).await.unwrap();
+    assert_eq!(gone.show, Show::Unavailable);
+    assert_eq!(gone.why.as_deref(), Some("left without a word"));
+    alice.shutdown().await;
 }
 
 async fn artifacts_are_followed_both_ways(kind: Kind) {

@@ -6,6 +6,7 @@ mod artifacts;
 mod commands;
 mod ejabberd;
 mod faults;
+mod hostile;
 mod interop;
 mod moods;
 mod roads;

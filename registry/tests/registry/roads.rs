@@ -4,7 +4,7 @@ use registry::{LinkState, Roots};
 use runtime::{Message, Performative, Road, SendError, Sending, Slot};
 use types::Show;
 
-use crate::support::{Kind, PASSWORD, World, listen, online, over_both, start, state, within};
+use crate::support::{Kind, PASSWORD, World, listen, online, over_both, say, start, state, within};
 
 over_both!(
     a_message_arrives_with_all_its_slots_from_whom_it_says,
@@ -132,4 +132,41 @@ async fn an_agent_that_is_not_connected_leaves_at_once(kind: Kind) {
     state(&road, |it| matches!(it, LinkState::Failing(_))).await;
     tokio::time::timeout(Duration::from_secs(10), alice.shutdown()).await.unwrap();
     drop(Arc::new(road));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_contacts_and_a_form_with_a_thousand_fields_hold_nobody_up() {
+    const COUNT: usize = 100;
+    let world = World::with(Kind::Prosody, &["alice", "bob"]).await;
+    let mut alice = world.agent("alice", "registrar", &[]);
+    let mut heard = listen(&mut alice);
+    let mut account = world.account("alice");
+    account.contacts = (0..1_000).map(|it| world.jid(&format!("probe{it}"))).collect();
+    let (alice, road) = start(alice, account.clone());
+    online(&road).await;
+    let mut bob = world.agent("bob", "probe", &[]);
+    let mut message = Message::text(Performative::Inform, world.jid("alice"), "many fields");
+    for nth in 0..1_000 {
+        message.set(Slot::from(format!("field-{nth}").as_str()), "value");
+    }
+    say(&mut bob, world.jid("alice"), COUNT, Duration::ZERO);
+    let (bob, bobs) = start(bob, world.account("bob"));
+    online(&bobs).await;
+    sent(bobs.send(message)).unwrap();
+    let (mut numbers, mut fields) = (0, None);
+    while numbers < COUNT || fields.is_none() {
+        let message = within(heard.recv()).await.unwrap();
+        match &*message.body {
+            "many fields" => fields = Some(message.slots().count()),
+            _ => numbers += 1,
+        }
+    }
+    // More are not read.
+    assert_eq!(fields, Some(63));
+    alice.shutdown().await;
+    // Now the roster has them all.
+    let (alice, road) = start(world.agent("alice", "registrar", &[]), account);
+    online(&road).await;
+    alice.shutdown().await;
+    bob.shutdown().await;
 }

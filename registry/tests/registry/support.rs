@@ -258,8 +258,18 @@ impl Task for Mouth {
 }
 
 pub(crate) fn listen(agent: &mut Agent) -> mpsc::Receiver<Arc<Message>> {
-    let (sender, heard) = mpsc::channel(65_536);
-    let spec = Spec { template: Template::Any, mailbox: 65_536, ..Spec::default() };
+    listen_with(agent, Template::Any, 65_536, 65_536)
+}
+
+/// Listens to some; so many messages may wait in the mailbox, and so many to be looked at.
+pub(crate) fn listen_with(
+    agent: &mut Agent,
+    template: Template,
+    mailbox: usize,
+    ahead: usize,
+) -> mpsc::Receiver<Arc<Message>> {
+    let (sender, heard) = mpsc::channel(ahead);
+    let spec = Spec { template, mailbox, ..Spec::default() };
     agent.add(spec, move || Cyclic(Ear(sender.clone())));
     heard
 }

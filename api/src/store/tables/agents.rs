@@ -17,6 +17,12 @@ pub(crate) struct Model {
     pub(crate) since_ms: i64,
     pub(crate) last_report_ms: Option<i64>,
     pub(crate) backlog: i64,
+    pub(crate) why: Option<String>,
+    pub(crate) flapping: bool,
+    pub(crate) load: i32,
+    pub(crate) runs: String,
+    pub(crate) unwanted: i64,
+    pub(crate) violations: String,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -13,6 +13,8 @@ pub(crate) struct Model {
     pub(crate) priority: i32,
     pub(crate) since_ms: i64,
     pub(crate) received_ms: i64,
+    pub(crate) why: Option<String>,
+    pub(crate) flapping: bool,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -135,6 +135,10 @@ async def obey(peer, order):
         peer.presence.subscribe(order["to"])
     elif do == "publish":
         await peer.publish(order["text"])
+    elif do == "make":
+        await peer.pubsub.create(peer.pubsub_server, order["node"])
+        await peer.pubsub.publish(peer.pubsub_server, order["node"], order["text"])
+        tell("made")
     elif do == "follow":
         await peer.artifacts.focus(
             order["to"], lambda jid, text: tell("item", sender=JID(jid).bare, text=text)
@@ -144,6 +148,11 @@ async def obey(peer, order):
         await ask_info(peer, order["to"], order.get("node"))
     elif do == "call":
         await call(peer, order)
+    elif do == "flood":
+        for number in range(order["count"]):
+            peer.client.send_raw(order["xml"].replace("NUMBER", str(number)))
+            if number % 100 == 0:
+                await asyncio.sleep(0)
     elif do == "raw":
         peer.client.send_raw(order["xml"])
     else:
@@ -157,8 +166,10 @@ async def main(kind, jid, password, port):
     for plugin in ("xep_0004", "xep_0030", "xep_0050", "xep_0115"):
         peer.client.register_plugin(plugin)
     peer.client.add_event_handler("presence", tell_caps)
+    peer.client.add_event_handler("message_error", lambda it: tell("error", id=it["id"]))
+    peer.client.add_event_handler("disconnected", lambda _: tell("disconnected"))
     tell("ready", jid=str(peer.client.boundjid))
-    lines = asyncio.StreamReader()
+    lines = asyncio.StreamReader(limit=64 << 20)
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     while line := await lines.readline():
