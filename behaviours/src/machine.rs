@@ -1,6 +1,7 @@
 //! Runs a state machine that a file describes, and takes on another one when the file changes.
 
 mod action;
+mod assign;
 mod condition;
 mod definition;
 mod effect;

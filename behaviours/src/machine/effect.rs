@@ -10,7 +10,8 @@ use types::Show;
 use uuid::Uuid;
 
 use super::{
-    action::{Action, Assign, Content, Level, Operand, Road, Say, Verb},
+    action::{Action, Content, Level, Road, Say, Verb},
+    assign::{Assign, Operand},
     scalar::{LONGEST, Scalar},
     text::{Scene, clip},
 };

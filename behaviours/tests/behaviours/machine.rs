@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::sync::mpsc;
 use types::{Exit, Phase, Show};
 
-use crate::support::{agent, entries, keys, listen, settings, soon, store};
+use crate::support::{agent, clear, entries, keys, listen, settings, soon, store};
 
 mod files;
 mod generated;
@@ -350,4 +350,55 @@ async fn a_machine_stops_where_it_waits() {
     world.reaches("closed").await;
     world.machine.stop();
     assert_eq!(soon(world.machine.join()).await, Exit::Stopped);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_waits_for_room_and_loses_nothing() {
+    let store = Arc::new(MemoryStore::new(1));
+    let text = r#"
+        variables = { n = 0 }
+        [state.here]
+        on = [{ message = "any", do = ["n += 1", { keep = "it", text = "{n}" }, { reply = "confirm", body = "{n}" }] }]
+    "#;
+    let mut world = world_of(text, &store);
+    world.say(Performative::Inform, "a");
+    assert_eq!(world.answer().await, "confirm 1");
+    world.say(Performative::Inform, "b");
+    pass(5).await;
+    assert!(world.heard.try_recv().is_err(), "nothing is told before it is on disk");
+    clear(&store, "outbox").await;
+    assert_eq!(world.answer().await, "confirm 2");
+    assert_eq!(keys(&store, "outbox").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_can_have_a_check_look_at_once() {
+    let text = "[state.a]\non = [{ message = \"any\", do = [{ start = \"rounds\" }] }]";
+    let world = world(text);
+    let runs = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = Arc::clone(&runs);
+    let spec = runtime::Spec { name: "rounds".to_owned(), ..runtime::Spec::default() };
+    let every = Duration::from_hours(1);
+    let made = move || runtime::Periodic::new(Rounds(Arc::clone(&counted)), every);
+    let rounds = world.agent.add(spec, made).unwrap();
+    pass(1).await;
+    rounds.pause();
+    world.say(Performative::Inform, "now");
+    pass(1).await;
+    assert_eq!(runs.load(std::sync::atomic::Ordering::SeqCst), 2);
+}
+
+/// Counts its rounds.
+struct Rounds(Arc<std::sync::atomic::AtomicUsize>);
+
+impl runtime::Task for Rounds {
+    const NAME: &'static str = "rounds";
+
+    async fn run(
+        &mut self,
+        _: &mut runtime::Context,
+    ) -> Result<std::ops::ControlFlow<()>, runtime::Failure> {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        Ok(std::ops::ControlFlow::Continue(()))
+    }
 }
