@@ -44,7 +44,8 @@ pub enum Server {
 pub enum Subscriptions {
     /// Nobody's, and nobody is troubled with it.
     Contacts,
-    /// That of everybody in our own domain; about others a person decides.
+    /// That of everybody in our own domain, who counts as a contact from then on; about others a
+    /// person decides.
     Domain,
     /// A person decides ([`runtime::Errand::Approve`], [`runtime::Errand::Deny`]).
     #[default]

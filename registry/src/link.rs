@@ -59,6 +59,8 @@ pub(crate) struct Link {
     outbox: Outbox,
     requests: Requests,
     commands: Commands,
+    /// Where artifacts are published.
+    service: Jid,
     followed: BTreeSet<BareJid>,
     /// Answers and presence for the server, in order; they are worth nothing after a break.
     errands: VecDeque<Stanza>,
@@ -87,6 +89,7 @@ impl Link {
         let mut dialler = Dialler::new(&account, Arc::clone(&state), tasks)?;
         Ok(Self {
             contacts: Contacts::new(&account),
+            service: account.service(),
             account,
             clock: Clock::system(),
             stream: dialler.stream(),
@@ -143,9 +146,14 @@ impl Link {
 
     async fn run_errands(&mut self) {
         while let Some(stanza) = self.errands.pop_front() {
+            let is_presence = matches!(stanza, Stanza::Presence(_));
             // Nobody waits for the fate of an errand. While the stream takes nothing it may be
             // waiting for us to hear that it broke: then an errand is worth nothing any more.
             if timeout(BUSY, self.stream.send(Box::new(stanza))).await.is_err() {
+                if is_presence {
+                    // Except how we are: that is said again.
+                    self.announce_at.get_or_insert(Instant::now());
+                }
                 return;
             }
         }
@@ -189,9 +197,8 @@ impl Link {
         }));
         self.announce();
         self.call_the_roll();
-        let service = self.account.service();
         let renewals =
-            self.followed.iter().map(|it| artifacts::renew(&service, it, &self.account.jid));
+            self.followed.iter().map(|it| artifacts::renew(&self.service, it, &self.account.jid));
         self.errands.extend(renewals.map(Stanza::Iq));
         self.set_online(true);
         info!(agent.jid = %bound, "connected");

@@ -16,7 +16,7 @@ use crate::{announce, artifacts, codec, commands, contacts::Verdict, queries};
 impl Link {
     pub(super) fn on_message(&mut self, stanza: message::Message) {
         let Some(from) = stanza.from.as_ref().map(|it| AgentId::from(it.as_str())) else { return };
-        if stanza.from == Some(self.account.service()) {
+        if stanza.from.as_ref() == Some(&self.service) {
             let news = artifacts::read(&stanza, self.door.me(), &self.followed);
             for item in news {
                 // There is no sender who could try again: what has no room is counted there.

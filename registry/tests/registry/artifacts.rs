@@ -1,3 +1,5 @@
+//! What is published under a name, and who follows it.
+
 use registry::LinkState;
 use runtime::{Errand, PUBLISHED, Performative, SendError, Slot};
 use rustix::process::{Pid, Signal, kill_process};

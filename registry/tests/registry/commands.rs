@@ -133,7 +133,7 @@ async fn a_program_looks_up_what_an_agent_is_and_finds_what_its_presence_says(ki
         duties: vec!["check".to_owned(), "watch".to_owned()],
         labels: [("site".to_owned(), "lux1".to_owned())].into(),
         version: "0.1.0".to_owned(),
-        behaviours: vec!["heartbeat".to_owned(), "check".to_owned()],
+        runs: vec!["heartbeat".to_owned(), "check".to_owned()],
     };
     let store = Arc::new(runtime::MemoryStore::default());
     let alice = Agent::new(world.jid("alice"), announcement, store);

@@ -1,3 +1,5 @@
+//! Cuts and deaths on the way.
+
 use std::{net::SocketAddr, time::Duration};
 
 use registry::Server;

@@ -1,3 +1,5 @@
+//! Logging in, talking, and leaving.
+
 use std::{sync::Arc, time::Duration};
 
 use registry::{LinkState, Roots};
