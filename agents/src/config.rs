@@ -367,6 +367,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_wrong_with_a_machine_is_told_with_the_name_of_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("password"), "secret\n").unwrap();
+        let check = "[[behaviour]]\nrun = \"check\"\ncommand = [\"true\"]\n";
+        let machine = "[[behaviour]]\nrun = \"machine\"\nfile = \"door.toml\"\n";
+        let text = format!("role = \"probe\"\n{HEAD}{check}{machine}");
+        let read = |door: &str| {
+            fs::write(folder.path().join("door.toml"), door).unwrap();
+            Config::parse(&text, &folder.path().join("agent.toml"))
+        };
+        read("[state.closed]\non = [{ message = \"any\" }]\n").unwrap();
+        let error = read("[state.closed]\non = [{ after = \"1s\", go = \"open\" }]\n").unwrap_err();
+        let ConfigError::Problems { problems, .. } = error else { panic!("{error}") };
+        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        let expected = "`door.toml: state.closed.on[1].go`: no state `open`; there are: closed";
+        assert_eq!(told, [expected]);
+    }
+
+    #[test]
     fn how_it_gets_on_with_others_is_read() {
         let social = "subscriptions = \"domain\"\nduties = [\"open\"]\nwants = [\"close\"]\n\
                       operators = { \"ops@test\" = \"control\" }\n\

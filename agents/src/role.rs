@@ -1,6 +1,8 @@
 //! Probe, aggregator, analyzer, mitigator, registrar: what each may run, and what it always runs.
 
-use behaviours::{anchor, check, collect, courier, forward, heartbeat, postbox, register, report};
+use behaviours::{
+    anchor, check, collect, courier, forward, heartbeat, machine, postbox, register, report,
+};
 use runtime::{Address, Agent, AgentId, Catalogue, Spec};
 use serde::Deserialize;
 
@@ -54,6 +56,14 @@ impl Role {
                 let to = superior.clone();
                 heartbeat::Heartbeat::from(heartbeat::Settings { to, ..settings })
             },
+        );
+        let common = common.with_machine(
+            "machine",
+            "runs a state machine that a file describes",
+            machine::SETTINGS,
+            machine::Settings::read,
+            |settings| (settings.spec(), settings.diagram()),
+            machine::Automaton::from,
         );
         match self {
             Self::Probe => common.with(

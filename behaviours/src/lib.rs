@@ -23,6 +23,8 @@ pub mod forward;
 
 pub mod heartbeat;
 
+pub mod machine;
+
 pub mod register;
 
 mod http;

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, path::Path};
 
 use types::Diagram;
 
-use crate::{Agent, Behaviour, Fields, Handle, Problem, Setting, Spec, diagram};
+use crate::{Agent, Behaviour, Fields, Handle, Machine, Problem, Setting, Spec, diagram};
 
 type Add = Box<dyn FnOnce(&mut Agent, Spec) -> Handle + Send>;
 type Read = Box<dyn Fn(&str, &Path, toml::Table, &mut Vec<Problem>) -> Option<Add> + Send + Sync>;
@@ -58,6 +58,44 @@ impl Catalogue {
         });
         let entry = Entry { about, settings, diagram: diagram::<B::State>(), read };
         self.entries.insert(B::NAME, entry);
+        self
+    }
+
+    /// Lists machines under the name `run`: what is read from settings says itself how it is run
+    /// and what it looks like.
+    ///
+    /// # Panics
+    ///
+    /// When the agent has 100,000 behaviours already: a file has fewer.
+    #[must_use]
+    pub fn with_machine<S, M>(
+        mut self,
+        run: &'static str,
+        about: &'static str,
+        settings: &'static [Setting],
+        read: fn(&mut Fields<'_>) -> Option<S>,
+        shape: fn(&S) -> (Spec, Diagram),
+        build: fn(S) -> M,
+    ) -> Self
+    where
+        S: Clone + Send + 'static,
+        M: Machine,
+    {
+        let read: Read = Box::new(move |path, base, table, problems| {
+            let before = problems.len();
+            let settings = read(&mut Fields::new(path, table, settings, problems).in_folder(base));
+            let settings = settings.filter(|_| problems.len() == before)?;
+            Some(Box::new(move |agent: &mut Agent, said: Spec| {
+                let (own, diagram) = shape(&settings);
+                let name = if said.name.is_empty() { own.name } else { said.name };
+                let spec = Spec { name, supervision: said.supervision, ..own };
+                let added = agent.add_machine(spec, run, diagram, move || build(settings.clone()));
+                #[expect(clippy::expect_used, reason = "as in `Agent::add`")]
+                added.expect("an agent has a bound")
+            }))
+        });
+        let entry = Entry { about, settings, diagram: Diagram { states: Vec::new() }, read };
+        self.entries.insert(run, entry);
         self
     }
 

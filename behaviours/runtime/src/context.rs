@@ -9,8 +9,8 @@ use types::{Announcement, BehaviourReport, Violation};
 
 use crate::{
     Address, AgentId, Behaviour, Change, Clock, Delivery, Desk, Directory, Errand, Failure, Handle,
-    INBOX, Interrupted, LETTER, Message, Mood, POST, SendError, Sending, Spec, Store, TooMany,
-    crew::Crew, machine::Machine, mailbox::Mailbox, shown::Gate, talks,
+    INBOX, Interrupted, LETTER, Message, Mood, POST, SendError, Sending, Spec, Store, Template,
+    TooMany, crew::Crew, machine::Machine, mailbox::Mailbox, shown::Gate, talks,
 };
 
 /// A behaviour's view of its agent.
@@ -26,6 +26,8 @@ pub struct Context {
     pub(crate) changes: u64,
     pub(crate) due_ms: Option<i64>,
     pub(crate) redrawn: bool,
+    /// What the end of this step shows as the last error; empty: none.
+    pub(crate) shown_error: Option<String>,
     /// Letters that were taken and are not dealt with yet.
     pub(crate) taken: Vec<Arc<Message>>,
 }
@@ -251,9 +253,13 @@ impl Context {
     /// Keeps what this behaviour must know after a restart of the program; it lasts once this is
     /// answered. The one before is forgotten.
     pub async fn remember<T: Serialize>(&self, value: &T) -> Result<(), Failure> {
-        let value = serde_json::to_vec(value)?.into();
-        self.store().commit(vec![Change::Put { key: self.note(), value }]).await?;
+        self.store().commit(vec![self.reminder(value)?]).await?;
         Ok(())
+    }
+
+    /// The change that [`remember`](Self::remember) makes, to be made together with others.
+    pub fn reminder<T: Serialize>(&self, value: &T) -> Result<Change, serde_json::Error> {
+        Ok(Change::Put { key: self.note(), value: serde_json::to_vec(value)?.into() })
     }
 
     /// What this behaviour kept last, before or after a restart. What cannot be read any more is
@@ -293,6 +299,28 @@ impl Context {
     /// 1970 UTC: one that is overdue is shown.
     pub fn due_by(&mut self, due_ms: Option<i64>) {
         self.due_ms = due_ms;
+    }
+
+    /// Changes which messages this behaviour wants from now on. Those that wait stay. Who was added
+    /// with [`Template::None`] gets none, whatever it wants later.
+    pub fn want(&self, template: Template) {
+        self.crew.door.change(self.mailbox.slit().wanting(template));
+    }
+
+    /// Counts a message that was taken as dropped, since there was no use for it.
+    pub fn count_dropped(&self) {
+        self.mailbox.slit().count_dropped();
+    }
+
+    /// Waits while this behaviour is paused.
+    pub async fn unpaused(&self) -> Result<(), Interrupted> {
+        self.until_stopped(self.gate.passed()).await
+    }
+
+    /// Has the end of this step show an error though the behaviour goes on; an empty one has it
+    /// show none any more.
+    pub fn show_error(&mut self, error: impl Into<String>) {
+        self.shown_error = Some(error.into());
     }
 
     /// Says that the machine's states and moves are others from this step on.

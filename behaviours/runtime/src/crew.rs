@@ -167,6 +167,7 @@ impl Crew {
                 changes,
                 due_ms: None,
                 redrawn: false,
+                shown_error: None,
                 taken: Vec::new(),
             };
             let run = supervise(factory, spec.supervision, ctx, board);

@@ -124,6 +124,13 @@ impl Directory {
         choices.choose(members, duty, asker)
     }
 
+    /// Everybody who is there and does `duty`, but for `asker`, by account.
+    pub fn all_for(&self, duty: &Duty, asker: &AgentId) -> Vec<AgentId> {
+        let known = self.lock();
+        let all = known.members.iter().filter(|(_, it)| does(it, duty)).map(|(who, _)| who);
+        all.filter(|who| who.bare() != asker.bare()).cloned().collect()
+    }
+
     /// Passes over somebody who was asked and did not answer, for so long, while there is anybody
     /// else. Of 4,096 suspects at once, the one whose time is up first is let go for another.
     pub fn suspect(&self, who: &AgentId, time: Duration) {

@@ -194,6 +194,14 @@ impl Door {
         self.0.slits.write().unwrap_or_else(PoisonError::into_inner).push(slit);
     }
 
+    /// Has a slit take other messages from now on.
+    pub(crate) fn change(&self, slit: Slit) {
+        let mut slits = self.0.slits.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(it) = slits.iter_mut().find(|it| it.is_same(&slit)) {
+            *it = slit;
+        }
+    }
+
     pub(crate) fn remove(&self, slit: &Slit) {
         let mut slits = self.0.slits.write().unwrap_or_else(PoisonError::into_inner);
         slits.retain(|it| !it.is_same(slit));

@@ -84,6 +84,11 @@ impl<'a> Fields<'a> {
         self
     }
 
+    /// The folder to which paths are relative.
+    pub fn folder(&self) -> &Path {
+        &self.base
+    }
+
     /// Takes the path of a file.
     pub fn file(&mut self, key: &str) -> Option<PathBuf> {
         let path: PathBuf = self.take(key, "the path of a file")?;

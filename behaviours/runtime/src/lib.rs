@@ -28,6 +28,8 @@ mod mailbox;
 
 mod context;
 
+mod talk;
+
 mod agent;
 mod crew;
 mod handle;
@@ -86,5 +88,9 @@ pub use slot::Slot;
 pub use state::{State, diagram, dot, mermaid};
 pub use store::{Change, Kept, MemoryStore, Store, StoreError, StoreFuture};
 pub use supervise::{Restart, Supervision};
+pub use talk::{
+    Answer, Bid, Call as CallForProposals, News, NoOpening, Outcome, Participant, Proposal, Serve,
+    Serving, Subscription, Word,
+};
 pub use template::{BadTemplate, Template, TemplateFault};
 pub use timetable::{Timetable, TimetableError};

@@ -28,7 +28,6 @@ struct Waiting {
 
 #[derive(Debug)]
 struct Shared {
-    template: Template,
     takes_letters: bool,
     capacity: usize,
     /// Messages in `queue` and in the behaviour's hand.
@@ -43,7 +42,10 @@ struct Shared {
 
 /// The agent's end: puts messages in, never waits.
 #[derive(Clone, Debug)]
-pub(crate) struct Slit(Arc<Shared>);
+pub(crate) struct Slit {
+    shared: Arc<Shared>,
+    template: Arc<Template>,
+}
 
 /// The behaviour's end. A restarted behaviour keeps it.
 #[derive(Debug)]
@@ -55,7 +57,6 @@ pub(crate) struct Mailbox {
 
 pub(crate) fn mailbox(template: Template, capacity: usize, takes_letters: bool) -> (Slit, Mailbox) {
     let shared = Arc::new(Shared {
-        template,
         takes_letters,
         capacity,
         waiting: AtomicUsize::new(0),
@@ -65,7 +66,8 @@ pub(crate) fn mailbox(template: Template, capacity: usize, takes_letters: bool) 
         arrived: Notify::new(),
         room: Notify::new(),
     });
-    (Slit(Arc::clone(&shared)), Mailbox { shared, hand: VecDeque::new() })
+    let slit = Slit { shared: Arc::clone(&shared), template: Arc::new(template) };
+    (slit, Mailbox { shared, hand: VecDeque::new() })
 }
 
 impl Shared {
@@ -91,11 +93,16 @@ impl Shared {
 
 impl Slit {
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
+    /// The same slit for other messages.
+    pub(crate) fn wanting(&self, template: Template) -> Self {
+        Self { shared: Arc::clone(&self.shared), template: Arc::new(template) }
     }
 
     pub(crate) fn wants(&self, message: &Message) -> bool {
-        message.is_unkept_letter() == self.0.takes_letters && self.0.template.matches(message)
+        message.is_unkept_letter() == self.shared.takes_letters && self.template.matches(message)
     }
 
     /// Puts a message in that comes from outside: one sender may fill half of a mailbox and no
@@ -105,16 +112,16 @@ impl Slit {
             return self.put(message);
         };
         {
-            let mut shares = self.0.shares();
+            let mut shares = self.shared.shares();
             let share = shares.entry(from.clone()).or_default();
-            if *share >= self.0.capacity.div_ceil(2) {
+            if *share >= self.shared.capacity.div_ceil(2) {
                 return Err(Full);
             }
             *share += 1;
         }
         let put = self.put_in(Waiting { message, is_counted: true });
         if put.is_err() {
-            self.0.give_back(&from);
+            self.shared.give_back(&from);
         }
         put
     }
@@ -124,29 +131,29 @@ impl Slit {
     }
 
     fn put_in(&self, message: Waiting) -> Result<(), Full> {
-        if self.0.waiting.fetch_add(1, Ordering::AcqRel) >= self.0.capacity {
-            self.0.waiting.fetch_sub(1, Ordering::AcqRel);
+        if self.shared.waiting.fetch_add(1, Ordering::AcqRel) >= self.shared.capacity {
+            self.shared.waiting.fetch_sub(1, Ordering::AcqRel);
             return Err(Full);
         }
         let was_empty = {
-            let mut queue = self.0.queue();
+            let mut queue = self.shared.queue();
             queue.push_back(message);
             queue.len() == 1
         };
         if was_empty {
-            self.0.arrived.notify_one();
+            self.shared.arrived.notify_one();
         }
         Ok(())
     }
 
     pub(crate) fn count_dropped(&self) {
-        self.0.dropped.fetch_add(1, Ordering::Relaxed);
+        self.shared.dropped.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Waits until there may be room.
     pub(crate) async fn room(&self) {
-        let room = self.0.room.notified();
-        if self.0.waiting.load(Ordering::Acquire) >= self.0.capacity {
+        let room = self.shared.room.notified();
+        if self.shared.waiting.load(Ordering::Acquire) >= self.shared.capacity {
             room.await;
         }
     }
@@ -154,14 +161,19 @@ impl Slit {
     pub(crate) fn depth(&self) -> Depth {
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         Depth {
-            queued: count(self.0.waiting.load(Ordering::Relaxed)),
-            capacity: count(self.0.capacity),
-            dropped: self.0.dropped.load(Ordering::Relaxed),
+            queued: count(self.shared.waiting.load(Ordering::Relaxed)),
+            capacity: count(self.shared.capacity),
+            dropped: self.shared.dropped.load(Ordering::Relaxed),
         }
     }
 }
 
 impl Mailbox {
+    /// The other end, which wants nothing by itself.
+    pub(crate) fn slit(&self) -> Slit {
+        Slit { shared: Arc::clone(&self.shared), template: Arc::default() }
+    }
+
     pub(crate) fn take(&mut self) -> Option<Arc<Message>> {
         if self.hand.is_empty() {
             mem::swap(&mut self.hand, &mut *self.shared.queue());

@@ -93,10 +93,14 @@ impl Board {
         self.changes.bump();
     }
 
-    fn enter(&self, ctx: &Context, state: Cow<'static, str>, steps: u64) {
+    fn enter(&self, ctx: &mut Context, state: Cow<'static, str>, steps: u64) {
         let now = self.clock.now_ms();
         let due_ms = ctx.due_ms;
+        let error = ctx.shown_error.take();
         self.show(|it| {
+            if let Some(error) = error {
+                it.last_error = Some(error).filter(|it| !it.is_empty());
+            }
             it.phase = Phase::Running;
             if it.state != state {
                 it.since_ms = now;

@@ -181,3 +181,18 @@ async fn a_heartbeat_that_nobody_hears_goes_on_and_stops_when_asked() {
     heart.stop();
     assert_eq!(soon(heart.join()).await, Exit::Stopped);
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_went_against_a_protocol_is_told() {
+    let mut world = World::new().await;
+    assert_eq!(world.report().await.0.violations, []);
+    let mut stray = Message::text(runtime::Performative::Agree, "probe@test", "")
+        .with(runtime::Slot::Protocol, "fipa-request")
+        .in_conversation("c1");
+    stray.from = Some("somebody@test/1".into());
+    world.agents[1].door().deliver(stray);
+    let told = world.report().await.0.violations;
+    assert_eq!(told.len(), 1);
+    assert_eq!((told[0].with.as_str(), told[0].conversation.as_str()), ("somebody@test", "c1"));
+    assert_eq!(told[0].what, "heard `agree` before `request`");
+}

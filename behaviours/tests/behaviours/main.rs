@@ -11,6 +11,7 @@ mod diagrams;
 mod forward;
 mod heartbeat;
 mod letters;
+mod machine;
 mod register;
 mod report;
 mod server;

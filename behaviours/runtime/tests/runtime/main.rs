@@ -7,4 +7,5 @@ mod compose;
 mod life;
 mod stores;
 mod support;
+mod talk;
 mod talks;
