@@ -9,10 +9,10 @@ use std::{
 use behaviours::chat::{self, Chat, Operators};
 use registry::{Account, BareJid, Roots, Secret, Server, prosody::Prosody};
 use runtime::{
-    Address, Agent, AgentId, Catalogue, Fields, Handle, Mood, Problem, Restart, Setting, Spec,
-    Store, Supervision,
+    Address, Agent, AgentId, Catalogue, Fields, Handle, MemoryStore, Mood, Problem, Restart,
+    Setting, Spec, Store, Supervision,
 };
-use types::Announcement;
+use types::{Announcement, Diagram};
 
 use crate::Role;
 
@@ -128,6 +128,14 @@ impl Config {
     pub fn answering(mut self, operators: &Operators) -> Self {
         self.operators.extend(operators);
         self
+    }
+
+    /// Everything that it would run, by name, with states and moves. Nothing is started.
+    pub fn diagrams(self) -> Vec<(String, Diagram)> {
+        let store = std::sync::Arc::new(MemoryStore::default());
+        let (_agent, named, _account) = self.build(store);
+        let drawn = |it: &Handle| (it.report().name.into_owned(), Diagram::clone(&it.diagram()));
+        named.iter().map(drawn).collect()
     }
 
     /// Makes the agent.

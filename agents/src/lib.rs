@@ -11,11 +11,14 @@ mod running;
 
 mod disk;
 
+mod listing;
+
 pub use behaviours::chat::Operators;
 pub use config::{Config, ConfigError};
 pub use disk::DiskStore;
+pub use listing::{Listed, listing, protocols, stock_kinds};
 pub use registry::{ConnectError, LinkState, Secret, TlsError, prosody};
 pub use role::Role;
 pub use running::{Running, StartError};
-pub use runtime::{Catalogue, Chain, Clock, Entry, Hub, Problem, Setting, mermaid};
+pub use runtime::{Catalogue, Chain, Clock, Entry, Hub, Problem, Setting, dot, mermaid};
 pub use types::{Announcement, BehaviourReport, Diagram};

@@ -27,6 +27,9 @@ pub(crate) enum Command {
     /// Run or look at one agent.
     #[command(subcommand)]
     Agent(Agent),
+    /// Who there is, by the API.
+    #[command(subcommand)]
+    Agents(Agents),
     /// Is this evidence genuine? Answered offline.
     Verify(Verify),
     /// See what this machine has and lacks.
@@ -72,10 +75,99 @@ pub(crate) enum Agent {
     },
     /// Tell what can be run, with states and settings.
     Behaviours {
+        /// As JSON; the same as `--as json`.
+        #[arg(long)]
+        json: bool,
+        /// In which form.
+        #[arg(long, value_enum, default_value = "text")]
+        r#as: Form,
+    },
+    /// Draw everything that a file names, without connecting.
+    Draw {
+        /// The file.
+        file: PathBuf,
+        /// In which form.
+        #[arg(long, value_enum, default_value = "mermaid")]
+        r#as: Drawing,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Agents {
+    /// List agents, all or those that are looked for. The answer is no when there is none.
+    List(AgentsList),
+    /// Show one agent and what it runs.
+    Show {
+        /// Its account.
+        jid: String,
         /// As JSON.
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        reach: Reach,
     },
+}
+
+/// Which agents.
+#[derive(Debug, Args)]
+pub(crate) struct AgentsList {
+    /// Those that do this duty.
+    #[arg(long)]
+    pub(crate) duty: Option<String>,
+    /// Those with this label, `site` or `site=lux1`.
+    #[arg(long)]
+    pub(crate) label: Option<String>,
+    /// Those in this state: chat, available, away, xa, dnd, unavailable, or silent.
+    #[arg(long)]
+    pub(crate) state: Option<String>,
+    /// Those of this role.
+    #[arg(long)]
+    pub(crate) role: Option<String>,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+}
+
+/// Where the API is.
+#[derive(Debug, Args)]
+pub(crate) struct Reach {
+    /// Its address [default: that of the platform in the data folder].
+    #[arg(long)]
+    pub(crate) url: Option<String>,
+    /// The file of a token that may read.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// The data folder of a platform on this machine.
+    #[arg(long, value_name = "DIR", default_value = "vedette-data")]
+    pub(crate) data: PathBuf,
+}
+
+/// How behaviours are told.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum Form {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+    /// As the page of the documents.
+    Markdown,
+    /// As state diagrams for Mermaid.
+    Mermaid,
+    /// As graphs for Graphviz.
+    Dot,
+}
+
+/// How states and moves are drawn.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum Drawing {
+    /// For Mermaid.
+    Mermaid,
+    /// For Graphviz.
+    Dot,
+    /// For programs.
+    Json,
 }
 
 /// Is this evidence genuine? Answered offline.

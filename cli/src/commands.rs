@@ -1,6 +1,7 @@
 //! One command a file.
 
 mod agent;
+mod agents;
 mod api;
 mod doctor;
 mod up;
@@ -17,6 +18,7 @@ pub(crate) async fn run(command: Command) -> Result<Answer, Failure> {
         Command::Up(arguments) => up::run(arguments).await,
         Command::Api(arguments) => api::run(arguments).await,
         Command::Agent(arguments) => agent::run(arguments).await,
+        Command::Agents(arguments) => agents::run(arguments).await,
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments).await,
     }

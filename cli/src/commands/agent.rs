@@ -2,21 +2,23 @@
 
 use std::path::Path;
 
-use agents::{Config, ConfigError, LinkState, Role, Running, mermaid};
-use serde_json::json;
+use agents::{Config, ConfigError, LinkState, Running, dot, mermaid};
 
 use crate::{
-    arguments::Agent,
+    arguments::{Agent, Drawing, Form},
     exit::{self, Answer, Failure},
     signals,
 };
+
+mod listing;
 
 pub(crate) async fn run(arguments: Agent) -> Result<Answer, Failure> {
     match arguments {
         Agent::Run { file } => run_agent(&file).await,
         Agent::Check { file } => check(&file),
-        Agent::Behaviours { json } => {
-            behaviours(json);
+        Agent::Draw { file, r#as } => draw(&file, r#as),
+        Agent::Behaviours { json, r#as } => {
+            listing::tell(if json { Form::Json } else { r#as });
             Ok(Answer::Yes)
         }
     }
@@ -60,45 +62,23 @@ fn check(file: &Path) -> Result<Answer, Failure> {
     Ok(Answer::Yes)
 }
 
-fn behaviours(as_json: bool) {
-    if as_json {
-        let all: Vec<_> = Role::ALL.into_iter().flat_map(describe).collect();
-        exit::result(&json!({ "items": all, "next": null, "total": all.len() }).to_string());
-        return;
+/// Draws everything that a file names.
+fn draw(file: &Path, drawing: Drawing) -> Result<Answer, Failure> {
+    let diagrams = Config::read(file).map_err(mistaken)?.diagrams();
+    if let Drawing::Json = drawing {
+        let items: Vec<_> = diagrams
+            .iter()
+            .map(|(name, diagram)| serde_json::json!({ "name": name, "states": diagram.states }))
+            .collect();
+        let listed = serde_json::json!({ "items": items, "next": null, "total": items.len() });
+        exit::result(&listed.to_string());
+        return Ok(Answer::Yes);
     }
-    for role in Role::ALL {
-        for (name, entry) in role.catalogue().entries() {
-            exit::result(&format!("{name} ({}): {}", role.name(), entry.about));
-            for setting in entry.settings {
-                let needed = if setting.required { ", needed" } else { "" };
-                exit::result(&format!("    {}{needed}: {}", setting.key, setting.about));
-                exit::result(&format!("        {}", setting.example));
-            }
-            let states: Vec<_> = entry.diagram.states.iter().map(|it| &*it.name).collect();
-            exit::result(&format!("    states: {}\n", states.join(", ")));
-        }
+    for (name, diagram) in &diagrams {
+        exit::result(&match drawing {
+            Drawing::Mermaid => format!("%% {name}\n{}\n", mermaid(diagram)),
+            Drawing::Dot | Drawing::Json => dot(name, diagram),
+        });
     }
-}
-
-fn describe(role: Role) -> Vec<serde_json::Value> {
-    let catalogue = role.catalogue();
-    let entries = catalogue.entries();
-    entries
-        .map(|(name, entry)| {
-            let settings: Vec<_> = entry
-                .settings
-                .iter()
-                .map(|it| {
-                    json!({
-                        "key": it.key, "about": it.about,
-                        "example": it.example, "required": it.required,
-                    })
-                })
-                .collect();
-            json!({
-                "run": name, "role": role.name(), "about": entry.about, "settings": settings,
-                "states": entry.diagram.states, "mermaid": mermaid(&entry.diagram),
-            })
-        })
-        .collect()
+    Ok(Answer::Yes)
 }

@@ -1,5 +1,7 @@
 use std::fs;
 
+use serde_json::Value;
+
 use crate::support::{Platform, run, stderr, stdout, vedette};
 
 const BROKEN: &str = r#"
@@ -31,7 +33,7 @@ fn every_mistake_of_a_file_is_told_at_once() {
       `colour`: unknown key; there are: role, jid, password_file, server, ca, reports_to, registrar, contacts, subscriptions, operators, presence, duties, wants, pubsub, labels, state, behaviour
       `jid`: `probe1` is not an account such as "probe1@vedette.local"
       `password_file`: cannot read `DIR/nowhere`: No such file or directory (os error 2)
-      `behaviour[1].run`: no behaviour `sniff`; there are: check, heartbeat
+      `behaviour[1].run`: no behaviour `sniff`; there are: check, heartbeat, machine
       `behaviour[2].shell`: unknown key; there are: command, check, every, at, schedule, jitter, timeout, expect, parse, type, max_output
       `behaviour[2].command`: missing, and no `check` either; for example `command = ["ss", "-ltn"]`
       `behaviour[2].every`: `30` is not a time longer than nothing and up to a year, such as "30s" (invalid type: integer `30`, expected a string)
@@ -93,7 +95,7 @@ fn what_can_be_run_is_told_with_states_and_settings() {
         assert!(told.contains(part), "`{part}` is not told: {told}");
     }
     let output = run(vedette().args(["agent", "behaviours", "--json"]));
-    let listed: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let listed: Value = serde_json::from_str(&stdout(&output)).unwrap();
     assert!(listed["total"].as_u64().unwrap() >= 6);
 }
 
@@ -128,7 +130,7 @@ async fn the_doctor_finds_what_is_there() {
     let platform = Platform::up(&[]).await;
     let output = run(vedette().args(["doctor", "--json", "--data"]).arg(platform.data("")));
     assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
-    let told: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let told: Value = serde_json::from_str(&stdout(&output)).unwrap();
     let found = told["items"].as_array().unwrap();
     let health = |name: &str| found.iter().find(|it| it["name"] == name).unwrap()["health"].clone();
     assert_eq!((health("prosody"), health("platform")), ("ok".into(), "ok".into()));
@@ -155,4 +157,32 @@ fn a_missing_server_is_told_with_what_installs_it() {
     assert!(
         told.contains("`prosody` is not installed; on Debian and Ubuntu: apt-get install prosody")
     );
+}
+
+#[test]
+fn the_page_of_behaviours_is_what_the_code_says() {
+    let page = stdout(&run(vedette().args(["agent", "behaviours", "--as", "markdown"])));
+    let kept = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/behaviours.md");
+    let kept = fs::read_to_string(kept).unwrap_or_default();
+    assert!(
+        page == kept,
+        "docs/behaviours.md is stale: vedette agent behaviours --as markdown >docs/behaviours.md"
+    );
+}
+
+#[test]
+fn everything_that_a_file_names_can_be_drawn() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("agent.toml");
+    fs::write(folder.path().join("password"), "secret\n").unwrap();
+    let text = "role = \"probe\"\njid = \"a@test\"\npassword_file = \"password\"\n\
+                [[behaviour]]\nrun = \"check\"\nname = \"disk\"\ncommand = [\"true\"]\n";
+    fs::write(&file, text).unwrap();
+    let draw =
+        |form: &str| stdout(&run(vedette().args(["agent", "draw", "--as", form]).arg(&file)));
+    assert!(draw("mermaid").starts_with("%% disk\nstateDiagram-v2\n    [*] --> Waiting\n"));
+    assert!(draw("dot").starts_with("digraph \"disk\" {\n"));
+    let json: Value = serde_json::from_str(&draw("json")).unwrap();
+    assert_eq!(json["items"][0]["name"], "disk");
+    assert_eq!(json["items"][0]["states"][0]["name"], "Waiting");
 }

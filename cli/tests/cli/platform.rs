@@ -33,6 +33,16 @@ async fn the_demonstration_walks_from_a_check_to_a_proof_that_openssl_accepts() 
     assert_eq!(role("aggregator@vedette.local"), "aggregator");
     assert_eq!(role("registry@vedette.local"), "registrar");
 
+    // The same from a shell, looked for by duty and state.
+    let data = platform.data("");
+    let list = |arguments: &[&str]| {
+        let mut command = vedette();
+        run(command.args(["agents", "list", "--data"]).arg(&data).args(arguments))
+    };
+    let found = list(&["--duty", "aggregate", "--state", "available"]);
+    assert!(stdout(&found).starts_with("aggregator@vedette.local  "), "{found:?}");
+    assert_eq!(list(&["--label", "site=nowhere"]).status.code(), Some(1));
+
     until("passes and a failure by two probes", async || {
         let page = platform.get("/api/v1/items?limit=100").await;
         let all = page["items"].as_array()?;
