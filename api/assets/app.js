@@ -1,7 +1,7 @@
 // The dashboard: reads the lists once, then follows the events.
 
 import { get, setToken, token } from './api.js';
-import { agentCount, setAgent, setAgents, setBehaviours, setPresence, startAgents } from './agents.js';
+import { agentCount, heard, setAgent, setAgents, setPresence, setReport, showSilent, silentCount, startAgents } from './agents.js';
 import { byId, el, setAttr, setClass, setText } from './dom.js';
 import { follow } from './events.js';
 import { byAddress, refreshItem, startItem } from './item.js';
@@ -17,6 +17,9 @@ let wrong = false;
 let asking = false;
 let summaryTimer = 0;
 let retryTimer = 0;
+/** Whether the line was dead since the agents were read, so that what is here may be old. */
+let missed = false;
+let summary = null;
 let link = { word: 'connecting', retryAt: null };
 const unknown = new Set();
 let unknownTimer = 0;
@@ -24,9 +27,14 @@ let unknownTimer = 0;
 const stream = follow(TOPICS, {
   onEvent: take,
   onOpen: (again) => {
-    if (again || wrong) refresh();
+    if (again || wrong || missed) refresh();
   },
-  onState: (state) => { link = state; showLink(); },
+  onState: (state) => {
+    link = state;
+    if (state.word === 'reconnecting' || state.word === 'offline') missed = true;
+    showLink();
+  },
+  onHeard: () => { if (!missed) heard(); },
   onUnauthorized: ask,
 });
 
@@ -46,7 +54,7 @@ function take(topic, data) {
       setAgent(data);
       break;
     case 'behaviour':
-      setBehaviours(data.jid, data.behaviours);
+      setReport(data);
       return;
     case 'proof':
       break;
@@ -93,6 +101,7 @@ async function readAgents() {
       all.push(...page.items);
       cursor = page.next;
     } while (cursor);
+    missed = false;
     setAgents(all);
   } catch (error) {
     fail(error);
@@ -190,13 +199,25 @@ byId('problem-retry').addEventListener('click', () => { stream.start(); refresh(
 
 const count = (n, one, many) => `${(n ?? 0).toLocaleString()} ${n === 1 ? one : many}`;
 
-function showSummary(summary) {
+function showSummary(told) {
+  summary = told;
   setServerClock(summary.clock_ms);
   byId('board').hidden = asking;
-  const { agents = {}, items = {}, authority, proofs = {} } = summary;
+  showHealth();
+  showAuthority(summary.authority, summary.proofs ?? {});
+  setText(byId('version'), summary.version ? `Vedette ${summary.version} · up since ${full(summary.started_ms)}` : '');
+  byId('forget').hidden = token() === null;
+}
+
+/** One sentence from the summary, and from the agents who of them is silent. */
+function showHealth() {
+  if (!summary) return;
+  const { agents = {}, items = {} } = summary;
+  const silent = silentCount();
   const gone = (agents.total ?? 0) - (agents.present ?? 0);
   const parts = [
     [count(agents.present, 'agent', 'agents') + ' present', '', gone > 0 ? `${gone} more known, but gone` : 'everybody who is known'],
+    silent > 0 && [`${silent.toLocaleString()} silent`, 'warn', 'Say that they are there, and do not do what they are there for', silent, 'agents'],
     [count(items.total, 'item', 'items'), '', `${count(items.last_hour, 'item', 'items')} in the last hour`],
     items.pending > 0 && [`${count(items.pending, 'pending', 'pending')} proof`, 'pending', 'Wait for the time stamp of their batch', { proof: 'pending' }],
     items.total > 0 && [items.fail > 0 ? count(items.fail, 'failing check', 'failing checks') : 'no failing checks', items.fail > 0 ? 'bad' : 'ok', 'Checks whose last result within the hour is a failure', items.fail > 0 && { verdict: 'fail' }],
@@ -205,24 +226,27 @@ function showSummary(summary) {
   const key = JSON.stringify(parts);
   if (byId('health').dataset.key !== key) {
     byId('health').dataset.key = key;
-    byId('health').replaceChildren(...parts.flatMap(([text, tone, title, filter], index) => {
+    byId('health').replaceChildren(...parts.flatMap(([text, tone, title, filter, where], index) => {
       // Kept with the part before it, so that no line begins with a mark.
       const mark = index + 1 === parts.length ? '' : parts[index + 1][1] === 'pending' ? ',' : ' ·';
-      return [el('span', { class: 'health-piece' }, healthPart(text, tone, title, filter), mark), ' '];
+      return [el('span', { class: 'health-piece' }, healthPart(text, tone, title, filter, where), mark), ' '];
     }));
   }
   document.title = items.fail > 0 ? `${count(items.fail, 'failing', 'failing')} · Vedette` : 'Vedette';
-  showAuthority(authority, proofs);
-  setText(byId('version'), summary.version ? `Vedette ${summary.version} · up since ${full(summary.started_ms)}` : '');
-  byId('forget').hidden = token() === null;
 }
 
-function healthPart(text, tone, title, filter) {
+function healthPart(text, tone, title, filter, where = 'items') {
   const name = `health-part tone-${tone || 'plain'}`;
   if (!filter) return el('span', { class: name, title, text });
   return el('button', {
     type: 'button', class: name, title: `${title}. Show them`, text,
-    on: { click: () => { filterItems(filter); byId('items').scrollIntoView({ block: 'start' }); } },
+    on: {
+      click: () => {
+        if (where === 'agents') showSilent();
+        else filterItems(filter);
+        byId(where).scrollIntoView({ block: 'start' });
+      },
+    },
   });
 }
 
@@ -266,7 +290,7 @@ async function start() {
   refresh();
 }
 
-startAgents({ unknown: readUnknown });
+startAgents({ unknown: readUnknown, silent: showHealth });
 startItems({ problem: fail });
 startItem({ unauthorized: ask });
 start();

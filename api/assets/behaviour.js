@@ -7,19 +7,30 @@ import { age, setAge } from './time.js';
 const opened = new Map();
 let count = 0;
 
-/** How a behaviour stands: `{tone: ok|warn|bad|done, word, why}`. */
-export function standing(behaviour) {
+/** How much later than its time a result may be, as the server has it: reports take a while, and clocks differ. */
+const LATE_MS = 10_000;
+
+/** Whether a result that was due did not come, as seen at the time `at`. Who was told to pause owes nothing. */
+export const isLate = ({ phase, due_ms }, at) => phase?.phase === 'running' && Number.isFinite(due_ms) && at - due_ms > LATE_MS;
+
+/**
+ * How a behaviour stands: `{tone: ok|warn|bad|paused|done, word, why}`. `at`: the time for which it is judged
+ * whether its results are late; of whom nothing is expected, none is given.
+ */
+export function standing(behaviour, at = -Infinity) {
   const { phase, exit } = behaviour.phase ?? {};
+  if (phase === 'paused') return { tone: 'paused', word: 'paused', why: null };
   if (phase === 'restarting') return { tone: 'warn', word: 'restarting', why: behaviour.last_error };
   if (phase === 'ended') {
     const how = exit?.how ?? 'ended';
     const tone = { failed: 'bad', panicked: 'bad', killed: 'warn' }[how] ?? 'done';
     return { tone, word: how, why: exit?.why ?? behaviour.last_error };
   }
-  return { tone: 'ok', word: behaviour.state, why: behaviour.last_error };
+  if (isLate(behaviour, at)) return { tone: 'warn', word: 'overdue', why: null };
+  return { tone: 'ok', word: behaviour.state, why: null };
 }
 
-/** Answers `{node, update(behaviour)}`. `open` is how it starts, unless the person has said otherwise before. */
+/** Answers `{node, update(behaviour, about)}`. `open` is how it starts, unless the person has said otherwise before. */
 export function behaviourView(jid, behaviour, open) {
   const key = `${jid}\n${behaviour.name}`;
   count += 1;
@@ -32,6 +43,7 @@ export function behaviourView(jid, behaviour, open) {
     steps: el('dd', { class: 'num' }),
     restarts: el('dd', { class: 'num' }),
     mailbox: el('dd', { class: 'num' }),
+    due: age(NaN, 'due'),
     level: svg('rect', { class: 'level', x: 0, y: 0, width: 0, height: 4 }),
     why: el('p', { class: 'why' }),
     box: el('div', { class: 'machine-box', tabindex: 0, role: 'group', 'aria-label': `Drawing of ${behaviour.name}` }),
@@ -43,6 +55,7 @@ export function behaviourView(jid, behaviour, open) {
     view.pills,
     el('span', { class: 'behaviour-now' }, view.phase, view.state, el('span', { class: 'behaviour-since' }, 'for ', view.since)),
     el('span', { class: 'chevron', 'aria-hidden': 'true' }));
+  view.dueRow = el('div', { title: 'When its next result is due' }, el('dt', { text: 'next result' }), el('dd', {}, view.due));
   const body = el('div', { class: 'behaviour-body', id },
     view.why,
     view.box,
@@ -51,29 +64,31 @@ export function behaviourView(jid, behaviour, open) {
       el('div', { title: 'Times it was started again' }, el('dt', { text: 'restarts' }), view.restarts),
       el('div', { title: 'Messages that wait, of how many may wait' }, el('dt', { text: 'mailbox' }), view.mailbox,
         svg('svg', { class: 'gauge', viewBox: '0 0 48 4', width: 48, height: 4, 'aria-hidden': 'true' },
-          svg('rect', { class: 'groove', x: 0, y: 0, width: 48, height: 4, rx: 2 }), view.level))));
+          svg('rect', { class: 'groove', x: 0, y: 0, width: 48, height: 4, rx: 2 }), view.level)),
+      view.dueRow));
   const node = el('article', { class: 'behaviour' }, el('h4', {}, button), body);
 
   let shown = opened.get(key) ?? open;
   let machine = null;
   let drawnOf = '';
   let last = null;
-  let lastStale = false;
+  let lastAbout = {};
   let touched = 0;
 
   button.addEventListener('click', () => {
     shown = !shown;
     opened.set(key, shown);
-    update(last, lastStale);
+    update(last, lastAbout);
   });
   for (const kind of ['pointerdown', 'wheel', 'keydown']) view.box.addEventListener(kind, () => { touched = Date.now(); }, { passive: true });
 
-  /** `stale`: the agent is gone, so this is only what was known last. */
-  function update(told, stale = false) {
+  /** `stale`: the agent is gone, so this is only what was known last. `at`: as for `standing`. */
+  function update(told, about = {}) {
     const before = last;
     last = told;
-    lastStale = stale;
-    const { tone: live, word, why } = standing(told);
+    lastAbout = about;
+    const { stale = false, at } = about;
+    const { tone: live, word, why } = standing(told, at);
     const tone = stale && live !== 'bad' ? 'done' : live;
     setClass(node, `behaviour tone-${tone}${shown ? ' open' : ''}`);
     setAttr(button, 'aria-expanded', shown);
@@ -88,8 +103,13 @@ export function behaviourView(jid, behaviour, open) {
     setText(view.restarts, (told.restarts ?? 0).toLocaleString());
     setClass(view.restarts, told.restarts > 0 ? 'num tone-warn' : 'num');
     mailbox(view, told.mailbox);
-    setText(view.why, why ? `${tone === 'ok' ? 'last error: ' : ''}${why}` : '');
-    view.why.hidden = !why;
+    const said = why ?? (told.last_error ? `last error: ${told.last_error}` : '');
+    setText(view.why, said);
+    view.why.hidden = !said;
+    const expected = !stale && told.phase?.phase === 'running' && Number.isFinite(told.due_ms);
+    view.dueRow.hidden = !expected;
+    setAge(view.due, expected ? told.due_ms : NaN);
+    setClass(view.due, isLate(told, at) ? 'num tone-warn' : 'num');
     if (!shown) return;
     const drawing = JSON.stringify(states);
     if (drawing !== drawnOf) {

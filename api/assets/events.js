@@ -13,9 +13,10 @@ const OFFLINE_AFTER = 5;
  * Keeps a connection to `/events`.
  *
  * `onEvent(topic, data)`; `onOpen(again)` after each connection; `onState({word, retryAt})` with the words
- * `connecting`, `connected`, `reconnecting`, `offline`; `onUnauthorized()`, after which it stands still until `start()`.
+ * `connecting`, `connected`, `reconnecting`, `offline`; `onHeard()` whenever anything comes, pings included;
+ * `onUnauthorized()`, after which it stands still until `start()`.
  */
-export function follow(topics, { onEvent, onOpen, onState, onUnauthorized }) {
+export function follow(topics, { onEvent, onOpen, onState, onHeard, onUnauthorized }) {
   let lastId = null;
   let failures = 0;
   let opened = false;
@@ -75,6 +76,7 @@ export function follow(topics, { onEvent, onOpen, onState, onUnauthorized }) {
         clearTimeout(watch);
         watch = guard(mine);
         parse(value);
+        onHeard();
       }
       if (lagged) return 0;
       // A server that hangs up at once is not to be hammered.

@@ -96,6 +96,7 @@ function view(item) {
       el('h2', { class: 'item-summary', id: 'item-title', text: item.summary || '(no output)' }),
       el('p', { class: 'muted' }, el('time', { datetime: iso(msOf(item)), text: full(msOf(item)) }), ' · ', age(msOf(item), 'ago'))),
     reasons(payload.reasons),
+    asked(payload.audit),
     proof(item),
     section('Output', [
       el('pre', { class: 'output', tabindex: 0, 'aria-label': 'Output', text: item.decoded || '(empty)' }),
@@ -129,6 +130,12 @@ function facts(pairs) {
   return el('dl', { class: 'list' }, ...pairs
     .filter(([, value]) => value !== null && value !== undefined && value !== '')
     .map(([name, value, kind]) => el('div', {}, el('dt', { text: name }), el('dd', { class: kind ?? 'num', text: value }))));
+}
+
+/** Of an item of type `audit`: who asked for what, and whether they may. */
+function asked(audit) {
+  if (!audit || typeof audit !== 'object') return null;
+  return section('Asked', [facts([['who', audit.who], ['for', audit.what], ['by', audit.by], ['allowed', audit.allowed === undefined ? null : audit.allowed ? 'yes' : 'no']])]);
 }
 
 function proof(item) {

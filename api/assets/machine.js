@@ -13,7 +13,7 @@ function measure(text) {
 }
 
 /**
- * Draws a diagram. Answers `{node, show(state, tone, moved)}`: `tone` is `ok`, `warn` or `bad`;
+ * Draws a diagram. Answers `{node, show(state, tone, moved)}`: `tone` is that of `standing`;
  * `moved` says that `show` follows a real move, which is then animated.
  */
 export function draw(diagram, name) {
@@ -49,6 +49,10 @@ export function draw(diagram, name) {
       svg('rect', { class: 'box', x: node.x, y: node.y, width: node.w, height: node.h, rx: 9 }));
     if (node.final) group.append(svg('rect', { class: 'inner', x: node.x + 3.5, y: node.y + 3.5, width: node.w - 7, height: node.h - 7, rx: 6 }));
     group.append(svg('text', { x: node.x + node.w / 2, y: node.y + node.h / 2 + 4.5, 'text-anchor': 'middle', text: node.name }));
+    // Two bars on the edge, seen while the state is the current one of a paused behaviour.
+    group.append(svg('g', { class: 'bars' },
+      svg('circle', { cx: node.x + node.w - 3, cy: node.y + 4, r: 8 }),
+      svg('path', { d: `M${node.x + node.w - 5} ${node.y + 0.8}v6.4m4 0v-6.4` })));
     states.set(node.name, { group, node });
     picture.append(group);
   }
@@ -70,7 +74,7 @@ export function draw(diagram, name) {
     for (const [key, { group }] of states) {
       setAttr(group, 'class', key === state ? `state now tone-${tone}` : 'state');
     }
-    setAttr(picture, 'aria-label', `State machine of ${name}, now in ${state}. States: ${[...states.keys()].join(', ')}.`);
+    setAttr(picture, 'aria-label', `State machine of ${name}, now in ${state}${tone === 'paused' ? ', paused' : ''}. States: ${[...states.keys()].join(', ')}.`);
     if (!moved || from === null) return;
     const taken = edges.get(`${from}\n${state}`);
     if (!taken) return;

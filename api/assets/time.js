@@ -49,7 +49,7 @@ export function full(ms) {
 
 export const iso = (ms) => dateOf(ms)?.toISOString() ?? '';
 
-/** A `<time>` that ages: `since` says how long, `ago` adds the word. Change it with `setAge`. */
+/** A `<time>` that ages: `since` says how long, `ago` adds the word, `due` counts down and then up. Change it with `setAge`. */
 export function age(ms, form = 'since') {
   const node = el('time', { class: 'num', 'data-form': form });
   setAge(node, ms);
@@ -70,9 +70,15 @@ export function setAge(node, ms) {
   tell(node);
 }
 
+const SAID = {
+  since: span,
+  ago: (passed) => `${span(passed)} ago`,
+  due: (passed) => (passed < 0 ? `in ${span(-passed)}` : `${span(passed)} late`),
+};
+
 function tell(node) {
-  const text = span(now() - Number(node.dataset.ms));
-  setText(node, node.dataset.form === 'ago' ? `${text} ago` : text);
+  const passed = now() - Number(node.dataset.ms);
+  setText(node, SAID[node.dataset.form](passed));
 }
 
 const beats = new Set();
