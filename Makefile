@@ -27,8 +27,10 @@ check: setup tools
 # Throughput, latency and memory of the hot paths.
 bench: setup
 	$(CARGO) bench --package runtime --bench memory
+	$(CARGO) bench --package runtime --bench ticks
 	$(CARGO) bench --package evidence --bench verify
 	$(CARGO) bench --package registry --bench road
+	$(CARGO) bench --package registry --bench many
 	$(CARGO) bench --package api --bench ingest
 	$(CARGO) bench --package cli --bench check
 
