@@ -18,6 +18,7 @@ use crate::Role;
 
 mod settings;
 mod social;
+mod supervision;
 
 use settings::SETTINGS;
 
@@ -248,7 +249,7 @@ fn behaviours(
         let mut fields = Fields::new(&path, common, RUN, problems);
         let run: Option<String> = fields.take("run", "the name of a behaviour");
         let name: Option<String> = fields.take("name", "text");
-        let restart = fields.parse("restart", "one of never, on-failure, always", restart);
+        let supervision = supervision::read(&mut fields);
         let Some(run) = run else { continue };
         named.push(run.clone());
         let has = |it: &&Catalogue| it.entries().any(|(name, _)| name == run);
@@ -257,7 +258,7 @@ fn behaviours(
         if let Some(add) = add {
             let mut spec = Role::spec(&run);
             spec.name = name.unwrap_or_default();
-            spec.supervision = restart.map_or_else(Supervision::default, Supervision::from);
+            spec.supervision = supervision;
             behaviours.push((run, spec, Box::new(add)));
         }
     }
@@ -278,20 +279,11 @@ const RUN: &[Setting] = &[
     Setting { key: "name", about: "its name", example: "name = \"ports\"", required: false },
     Setting {
         key: "restart",
-        about: "when to start it again: never, on-failure, always",
-        example: "restart = \"on-failure\"",
+        about: "when to start it again: never, on-failure, always, or a table with bounds",
+        example: "restart = { when = \"always\", limit = 5, window = \"1m\", pause = \"1s\" }",
         required: false,
     },
 ];
-
-fn restart(text: &str) -> Option<Restart> {
-    match text {
-        "never" => Some(Restart::Never),
-        "on-failure" => Some(Restart::OnFailure),
-        "always" => Some(Restart::Always),
-        _ => None,
-    }
-}
 
 /// For which duties the registrar is asked: whoever is reported to, and whom else it may need.
 fn wanted(reports_to: &Address, more: Vec<String>) -> Vec<String> {
