@@ -9,8 +9,8 @@ use std::{
 use behaviours::chat::{self, Chat, Operators};
 use registry::{Account, BareJid, Roots, Secret, Server, prosody::Prosody};
 use runtime::{
-    Address, Agent, AgentId, Catalogue, Fields, Handle, MemoryStore, Mood, Problem, Restart,
-    Setting, Spec, Store, Supervision,
+    Address, Agent, AgentId, Catalogue, Fields, Handle, MemoryStore, Mood, Problem, Setting, Spec,
+    Store,
 };
 use types::{Announcement, Diagram};
 

@@ -42,13 +42,13 @@ pub(super) fn read(fields: &mut Fields<'_>) -> Supervision {
     let value: Option<toml::Value> = fields.take("restart", right);
     match value {
         None => usual,
-        Some(toml::Value::String(word)) => match named(&word) {
-            Some(restart) => restart.into(),
-            None => {
+        Some(toml::Value::String(word)) => {
+            let restart = named(&word);
+            if restart.is_none() {
                 fields.complain("restart", format!("`{word}` is not {right}"));
-                usual
             }
-        },
+            restart.map_or(usual, Supervision::from)
+        }
         Some(toml::Value::Table(table)) => bounded(fields, table),
         Some(other) => {
             fields.complain("restart", format!("`{other}` is not {right}"));
