@@ -125,7 +125,7 @@ export const agentCount = () => agents.size;
 
 export const silentCount = () => [...agents.values()].filter(silence).length;
 
-/** Opens the first of those who are silent. */
+/** Opens the first of those who are silent, and brings it into sight. */
 export function showSilent() {
   const first = sorted().find(silence);
   if (!first) return;
@@ -133,6 +133,11 @@ export function showSilent() {
   only = byId('agent-only').value = 'all';
   sought = false;
   choose(first.jid);
+  beforePaint('agents seek', () => {
+    const row = rows.get(first.jid);
+    (wide.matches ? byId('agents') : row?.node)?.scrollIntoView({ block: 'start' });
+    row?.button.focus({ preventScroll: true });
+  });
 }
 
 function merge(agent) {
@@ -452,9 +457,14 @@ const moment = (ms) => el('time', { class: 'num muted', datetime: iso(ms), title
 
 /** Where the chosen agent was. */
 function historyView(jid) {
-  const view = { jid, moments: null, total: 0, all: false, loading: null, list: el('ul', { class: 'log' }), said: el('p', { class: 'hint', text: 'Loading…' }) };
+  const view = { jid, moments: null, total: 0, all: false, loading: null, list: el('ul', { class: 'log', tabindex: -1 }), said: el('p', { class: 'hint', text: 'Loading…' }) };
   view.more = el('button', { type: 'button', class: 'quiet', hidden: true });
-  view.more.addEventListener('click', () => { view.all = true; showHistory(view); });
+  view.more.addEventListener('click', () => {
+    view.all = true;
+    showHistory(view);
+    // The button goes; who came by keyboard goes on from here.
+    view.list.focus({ preventScroll: true });
+  });
   view.node = el('section', { class: 'agent-part' }, el('h4', { text: 'Came and went' }), view.said, view.list, view.more);
   return view;
 }
@@ -496,7 +506,7 @@ function showHistory(view) {
 }
 
 function momentRow({ from, show, since_ms, status, why, flapping }) {
-  const change = from === null ? [wordOf(show)] : from === show ? ['still ', wordOf(show)] : [el('span', { class: 'muted', text: `${wordOf(from)} → ` }), wordOf(show)];
+  const change = !from ? [wordOf(show)] : from === show ? ['still ', wordOf(show)] : [el('span', { class: 'muted', text: `${wordOf(from)} → ` }), wordOf(show)];
   const said = [why, status].filter(Boolean).join(' · ');
   return el('li', {},
     moment(since_ms),

@@ -217,36 +217,36 @@ function showHealth() {
   const gone = (agents.total ?? 0) - (agents.present ?? 0);
   const parts = [
     [count(agents.present, 'agent', 'agents') + ' present', '', gone > 0 ? `${gone} more known, but gone` : 'everybody who is known'],
-    silent > 0 && [`${silent.toLocaleString()} silent`, 'warn', 'Say that they are there, and do not do what they are there for', silent, 'agents'],
+    silent > 0 && [`${silent.toLocaleString()} silent`, 'warn', 'Say that they are there, and do not do what they are there for', showSilent],
     [count(items.total, 'item', 'items'), '', `${count(items.last_hour, 'item', 'items')} in the last hour`],
-    items.pending > 0 && [`${count(items.pending, 'pending', 'pending')} proof`, 'pending', 'Wait for the time stamp of their batch', { proof: 'pending' }],
-    items.total > 0 && [items.fail > 0 ? count(items.fail, 'failing check', 'failing checks') : 'no failing checks', items.fail > 0 ? 'bad' : 'ok', 'Checks whose last result within the hour is a failure', items.fail > 0 && { verdict: 'fail' }],
-    items.error > 0 && [count(items.error, 'error', 'errors'), 'warn', 'Stored results of checks that could not be done', { verdict: 'error' }],
+    items.pending > 0 && [`${count(items.pending, 'pending', 'pending')} proof`, 'pending', 'Wait for the time stamp of their batch', toItems({ proof: 'pending' })],
+    items.total > 0 && [items.fail > 0 ? count(items.fail, 'failing check', 'failing checks') : 'no failing checks', items.fail > 0 ? 'bad' : 'ok', 'Checks whose last result within the hour is a failure', items.fail > 0 && toItems({ verdict: 'fail' })],
+    items.error > 0 && [count(items.error, 'error', 'errors'), 'warn', 'Stored results of checks that could not be done', toItems({ verdict: 'error' })],
   ].filter(Boolean);
   const key = JSON.stringify(parts);
   if (byId('health').dataset.key !== key) {
     byId('health').dataset.key = key;
-    byId('health').replaceChildren(...parts.flatMap(([text, tone, title, filter, where], index) => {
+    byId('health').replaceChildren(...parts.flatMap(([text, tone, title, run], index) => {
       // Kept with the part before it, so that no line begins with a mark.
       const mark = index + 1 === parts.length ? '' : parts[index + 1][1] === 'pending' ? ',' : ' ·';
-      return [el('span', { class: 'health-piece' }, healthPart(text, tone, title, filter, where), mark), ' '];
+      return [el('span', { class: 'health-piece' }, healthPart(text, tone, title, run), mark), ' '];
     }));
   }
   document.title = items.fail > 0 ? `${count(items.fail, 'failing', 'failing')} · Vedette` : 'Vedette';
 }
 
-function healthPart(text, tone, title, filter, where = 'items') {
+const toItems = (filter) => () => {
+  filterItems(filter);
+  byId('items').scrollIntoView({ block: 'start' });
+};
+
+/** A piece of the sentence; with `run` it can be pressed. */
+function healthPart(text, tone, title, run) {
   const name = `health-part tone-${tone || 'plain'}`;
-  if (!filter) return el('span', { class: name, title, text });
+  if (!run) return el('span', { class: name, title, text });
   return el('button', {
     type: 'button', class: name, title: `${title}. Show them`, text,
-    on: {
-      click: () => {
-        if (where === 'agents') showSilent();
-        else filterItems(filter);
-        byId(where).scrollIntoView({ block: 'start' });
-      },
-    },
+    on: { click: run },
   });
 }
 

@@ -73,7 +73,7 @@ export function setAge(node, ms) {
 const SAID = {
   since: span,
   ago: (passed) => `${span(passed)} ago`,
-  due: (passed) => (passed < 0 ? `in ${span(-passed)}` : `${span(passed)} late`),
+  due: (passed) => (passed < 0 ? `in ${span(-passed)}` : `was due ${span(passed)} ago`),
 };
 
 function tell(node) {
