@@ -132,6 +132,16 @@ impl Contacts {
         };
     }
 
+    /// Who is a contact by configuration.
+    pub(crate) fn configured(&self) -> Vec<AgentId> {
+        self.allowed.clone()
+    }
+
+    /// Whether `who` sees our presence by subscription.
+    pub(crate) fn shows_to(&self, who: &AgentId) -> bool {
+        matches!(self.roster.get(&who.to_bare()), Some(Subscription::From | Subscription::Both))
+    }
+
     /// Whether we see the presence of `who`.
     pub(crate) fn sees(&self, who: &AgentId) -> bool {
         matches!(self.roster.get(&who.to_bare()), Some(Subscription::To | Subscription::Both))

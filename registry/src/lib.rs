@@ -22,6 +22,7 @@ mod codec;
 
 mod announce;
 mod contacts;
+mod greetings;
 
 mod artifacts;
 mod errands;

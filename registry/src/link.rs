@@ -24,7 +24,8 @@ use xmpp_parsers::{iq::Iq, presence, roster::Roster, stream_features::StreamFeat
 
 use crate::{
     Account, LinkState, TlsError, announce, artifacts, codec, commands::Commands,
-    contacts::Contacts, dialler::Dialler, errands::Wish, outbox::Outbox, requests::Requests,
+    contacts::Contacts, dialler::Dialler, errands::Wish, greetings::Greetings, outbox::Outbox,
+    requests::Requests,
 };
 
 mod incoming;
@@ -59,6 +60,7 @@ pub(crate) struct Link {
     outbox: Outbox,
     requests: Requests,
     commands: Commands,
+    greetings: Greetings,
     /// Where artifacts are published.
     service: Jid,
     followed: BTreeSet<BareJid>,
@@ -97,6 +99,7 @@ impl Link {
             outbox: Outbox::default(),
             requests: Requests::default(),
             commands: Commands::new(door.desk().clone()),
+            greetings: Greetings::default(),
             followed: BTreeSet::new(),
             errands: VecDeque::new(),
             mood: door.mood(),
@@ -118,6 +121,7 @@ impl Link {
             let room = self.online && self.outbox.has_room();
             let ready = self.online && self.requests.has_room();
             let announce_at = self.announce_at.filter(|_| self.online);
+            let ask_at = self.greetings.ask_at().filter(|_| self.online);
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
@@ -128,6 +132,9 @@ impl Link {
                 },
                 answer = self.commands.answered() => self.errands.push_back(Stanza::Iq(answer)),
                 () = until(announce_at) => self.announce(),
+                () = until(ask_at) => if let Some(who) = self.greetings.ask() {
+                    self.tell(&who, presence::Presence::subscribe());
+                },
                 Ok(()) = self.mood.changed() => {
                     let soon = Instant::now().max(self.announced + BREATH);
                     self.announce_at.get_or_insert(soon);
@@ -188,6 +195,7 @@ impl Link {
         self.outbox.opened(features.stream_management.is_some());
         self.errands.clear();
         self.requests.forget();
+        self.greetings.begin();
         self.say_gone();
         self.errands.push_back(Stanza::Iq(Iq::Get {
             from: None,
@@ -196,6 +204,11 @@ impl Link {
             payload: Roster { ver: None, items: Vec::new() }.into(),
         }));
         self.announce();
+        if self.is_registrar() {
+            for member in self.contacts.configured() {
+                self.greet(&member);
+            }
+        }
         self.call_the_roll();
         let renewals =
             self.followed.iter().map(|it| artifacts::renew(&self.service, it, &self.account.jid));
@@ -224,7 +237,27 @@ impl Link {
         self.announce_at = None;
         self.announced = Instant::now();
         let hello = announce::hello(self.door.announcement(), &self.mood.borrow_and_update());
+        let is_news = self.greetings.is_news(&hello);
         self.errands.push_back(Stanza::Presence(hello));
+        // Whom we see by directed presence hears nothing of the other.
+        if !self.is_registrar() {
+            let registrar = self.account.registrar.clone();
+            self.greet(&registrar);
+        } else if is_news {
+            for member in self.greetings.accounts().collect::<Vec<_>>() {
+                self.greet(&member);
+            }
+        }
+    }
+
+    pub(crate) fn is_registrar(&self) -> bool {
+        self.account.registrar.bare() == self.account.jid.as_str()
+    }
+
+    /// Says to one account that we are here, and how.
+    pub(crate) fn greet(&mut self, who: &AgentId) {
+        let hello = announce::hello(self.door.announcement(), &self.mood.borrow());
+        self.tell(who, hello);
     }
 
     /// Does what somebody of this agent wants beside sending messages.
@@ -274,7 +307,7 @@ impl Link {
     /// Asks the registrar who does what we need, now and whenever that changes.
     fn call_the_roll(&mut self) {
         let registrar = &self.account.registrar;
-        if registrar.bare() == self.account.jid.as_str() || self.account.wants.is_empty() {
+        if self.is_registrar() || self.account.wants.is_empty() {
             return;
         }
         let call = RollCall { duties: self.account.wants.clone(), ..RollCall::default() };

@@ -60,14 +60,30 @@ impl Link {
             _ if from.bare() == self.account.jid.as_str() => {}
             _ => {
                 let Some((from, heard)) = announce::read(presence, self.clock) else { return };
+                let is_gone = heard.show == Show::Unavailable;
                 let Some(account) = self.contacts.note(&from, heard) else { return };
-                let back = account.show != Show::Unavailable
-                    && self.account.registrar.covers(&from.to_bare());
                 self.door.presence(account);
-                if back {
-                    self.call_the_roll();
+                if is_gone {
+                    self.greetings.forget(&from);
+                } else {
+                    self.on_greeting(&from);
                 }
             }
+        }
+    }
+
+    /// A member answers each new connection of the registrar, and the registrar each of a member.
+    fn on_greeting(&mut self, from: &AgentId) {
+        let is_theirs = self.account.registrar.covers(&from.to_bare());
+        if !(is_theirs || self.is_registrar()) || !self.greetings.is_new(from) {
+            return;
+        }
+        // Who is subscribed has heard of us already.
+        if !self.contacts.shows_to(from) {
+            self.greet(from);
+        }
+        if is_theirs {
+            self.call_the_roll();
         }
     }
 
@@ -135,7 +151,14 @@ impl Link {
 
     fn on_roster(&mut self, payload: Element) {
         let Ok(roster) = Roster::try_from(payload) else { return };
-        for who in self.contacts.set_roster(roster.items) {
+        let unseen = self.contacts.set_roster(roster.items);
+        if self.is_registrar() {
+            // They greet by themselves, if they are ours.
+            self.greetings.expect(unseen);
+            return;
+        }
+        let registrar = self.account.registrar.to_bare();
+        for who in unseen.into_iter().filter(|it| *it != registrar) {
             if let Ok(to) = who.as_str().parse::<Jid>() {
                 let ask = presence::Presence::subscribe().with_to(to);
                 self.errands.push_back(Stanza::Presence(ask));
