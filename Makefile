@@ -4,7 +4,7 @@ CARGO ?= cargo
 TOOLS := .tools/bin
 export PATH := $(CURDIR)/$(TOOLS):$(PATH)
 
-.PHONY: run test check bench setup setup-test tools
+.PHONY: run test check bench spade setup setup-test tools
 
 # Sets up this machine, builds, and shows the platform with probes at work.
 run: setup
@@ -33,6 +33,11 @@ bench: setup
 	$(CARGO) bench --package registry --bench many
 	$(CARGO) bench --package api --bench ingest
 	$(CARGO) bench --package cli --bench check
+
+# SPADE 4, to see its figures beside ours in `make bench`.
+spade: tools
+	python3 -m venv .tools/spade
+	.tools/spade/bin/pip install --quiet --disable-pip-version-check spade==4.1.4 greenlet
 
 # What building and running needs; leaves nothing running that was not there before.
 setup:

@@ -30,7 +30,12 @@ use runtime::{
 use tokio::{sync::watch, time::Instant};
 use types::{Announcement, Show};
 
+#[path = "beside/spade.rs"]
+mod spade;
+
 const DOMAIN: &str = "bench.vedette";
+/// How many agents SPADE is asked for: a thousand take it minutes.
+const BESIDE: usize = 200;
 /// Messages that each agent sends to the next.
 const MESSAGES: usize = 20;
 
@@ -183,9 +188,51 @@ async fn main() {
         (cpu_of(&server) - theirs) * 1e6 / all as f64,
         (status("self", "VmRSS") - before) / count as u64,
     );
+    beside(&prosody, &names).await;
     // A thousand goodbyes at once are not what is measured here.
     prosody.stop().await;
     std::process::exit(0);
+}
+
+/// The same by SPADE, over the same server, with accounts of its own.
+async fn beside(prosody: &Prosody, names: &[String]) {
+    let Some(python) = spade::python("many").await else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("names");
+    let count = BESIDE.min(names.len());
+    let mut lines = Vec::new();
+    for number in 0..count {
+        let name = format!("spade{number}");
+        prosody.add(&name, &name.as_str().into()).await.unwrap();
+        lines.push(format!("{name} {name}\n"));
+    }
+    fs::write(&file, lines.concat()).unwrap();
+    let (port, wanted) = (prosody.address().port().to_string(), count.to_string());
+    let arguments = [
+        "agents",
+        "--port",
+        &port,
+        "--domain",
+        DOMAIN,
+        "--count",
+        &wanted,
+        "--names-file",
+        file.to_str().unwrap(),
+    ];
+    match spade::run(&python, &arguments).await {
+        None => println!("many: SPADE: no figure"),
+        Some(line) => {
+            let figure = |name| spade::figure(&line, name);
+            println!(
+                "many: SPADE: {} agents in one process present after {:.2}s: {:.0} a second; {:.0} \
+                 KB an agent",
+                figure("count"),
+                figure("seconds"),
+                figure("count") / figure("seconds"),
+                figure("kb_each")
+            );
+        }
+    }
 }
 
 /// Starts everybody and waits until the registrar sees all.

@@ -33,6 +33,9 @@ use runtime::{
 use tokio::time::Instant;
 use types::Announcement;
 
+#[path = "beside/spade.rs"]
+mod spade;
+
 const DOMAIN: &str = "bench.vedette";
 const MESSAGES: usize = 30_000;
 const TRIPS: usize = 2_000;
@@ -206,13 +209,56 @@ async fn main() {
     let port = prosody.address().port();
     let (mut sink, sinks) = child("sink", port, &prosody.authority());
     let (mut source, sources) = child("source", port, &prosody.authority());
+    let mut rate = f64::NAN;
     for line in sources.lines().chain(sinks.lines()) {
-        println!("xmpp road: {}", line.unwrap());
+        let line = line.unwrap();
+        if let Some(text) = line.strip_prefix("receiver: ").and_then(|it| it.split(": ").nth(1)) {
+            rate = text.split(' ').next().unwrap().parse().unwrap();
+        }
+        println!("xmpp road: {line}");
     }
     source.wait().unwrap();
     sink.wait().unwrap();
     let server = cpu_of(&prosody.pid().unwrap().to_string());
     let all = MESSAGES + 2 * TRIPS;
     println!("xmpp road: the server: {:.1} µs CPU each", server * 1e6 / all as f64);
+    beside(port, rate).await;
     prosody.stop().await;
+}
+
+/// The same by SPADE, over the same server.
+async fn beside(port: u16, ours: f64) {
+    let Some(python) = spade::python("xmpp road").await else { return };
+    let (port, ways) = (port.to_string(), [("apart", "a process each"), ("server", "one process")]);
+    for (way, told) in ways {
+        let arguments = [
+            "messages",
+            "--port",
+            &port,
+            "--domain",
+            DOMAIN,
+            "--count",
+            "10000",
+            "--size",
+            "1024",
+            "--password-source",
+            "source=source,sink=sink",
+            "--way",
+            way,
+        ];
+        match spade::run(&python, &arguments).await {
+            None => println!("xmpp road: SPADE, {told}: no figure"),
+            Some(line) => {
+                let figure = |name| spade::figure(&line, name);
+                println!(
+                    "xmpp road: SPADE, {told}: {} messages of 1 KB: {:.0} messages/s, {:.0} µs CPU \
+                     each, both sides; ours are {:.1} times as many",
+                    figure("count"),
+                    figure("per_second"),
+                    figure("cpu_us_each"),
+                    ours / figure("per_second")
+                );
+            }
+        }
+    }
 }
