@@ -177,6 +177,13 @@ impl Chat {
     }
 }
 
+/// Reads what somebody wrote; an order reads as itself.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn fuzz(text: &str) {
+    let order = Order::read(text);
+    assert_eq!(Order::read(&order.to_string()), order);
+}
+
 impl Answer {
     fn way(&self) -> Way {
         match self {

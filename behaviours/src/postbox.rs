@@ -204,7 +204,7 @@ impl Postbox {
 }
 
 /// Who sent a letter, what it calls it, and the key under which it is kept.
-fn identity(message: &Message) -> Option<(AgentId, String, String)> {
+pub(crate) fn identity(message: &Message) -> Option<(AgentId, String, String)> {
     let (from, id) = (message.from.as_ref()?, message.slot(&LETTER)?);
     let key = format!("{}#{id}", from.bare());
     (id.len() <= ID).then(|| (from.clone(), id.to_owned(), key))

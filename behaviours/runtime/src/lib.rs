@@ -58,6 +58,10 @@ mod clock;
 mod catalogue;
 mod fields;
 
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
+
 pub use address::{Address, AgentId, Duty};
 pub use agent::{Agent, AgentHandle, Spec};
 pub use behaviour::{Behaviour, Chain, Failure, Interrupted, Task};

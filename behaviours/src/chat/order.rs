@@ -59,7 +59,7 @@ impl Order {
     /// Reads what somebody wrote.
     pub(super) fn read(text: &str) -> Self {
         let text: String = text.chars().take(LONGEST).collect();
-        let text = text.trim().trim_start_matches('/');
+        let text = text.trim_end().trim_start_matches(|it: char| it == '/' || it.is_whitespace());
         let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
         Self::named(&word.to_lowercase(), rest.trim()).unwrap_or_else(|| Self::Unknown(text.into()))
     }
@@ -171,6 +171,7 @@ mod tests {
         assert_eq!(Order::read("Pause  root disk "), Order::Pause("root disk".to_owned()));
         assert_eq!(Order::read("dance"), Order::Unknown("dance".to_owned()));
         assert_eq!(Order::read(""), Order::Unknown(String::new()));
+        assert_eq!(Order::read("/ \r\n/ status"), Order::Status);
         assert_eq!(Order::read(&"x".repeat(5000)).to_string().len(), LONGEST);
     }
 
