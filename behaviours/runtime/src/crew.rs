@@ -14,6 +14,7 @@ use types::Diagram;
 
 use crate::{
     Behaviour, Clock, Context, Door, Handle, Road, Spec, State, Store, Template,
+    handed::Handed,
     handle::Drawing,
     machine::{Machine, Typed},
     mailbox::mailbox,
@@ -47,6 +48,7 @@ pub(crate) struct Crew {
     pub(crate) road: OnceLock<Arc<dyn Road>>,
     pub(crate) tasks: TaskTracker,
     pub(crate) recent: Recent,
+    pub(crate) handed: Handed,
     members: RwLock<Members>,
     /// Behaviours that were added before the agent started.
     launches: Mutex<Vec<Launch>>,
@@ -81,6 +83,7 @@ impl Crew {
             road: OnceLock::new(),
             tasks: TaskTracker::new(),
             recent: Recent::default(),
+            handed: Handed::default(),
             members: RwLock::default(),
             launches: Mutex::default(),
         }
@@ -169,6 +172,7 @@ impl Crew {
                 redrawn: false,
                 shown_error: None,
                 taken: Vec::new(),
+                dealt_with: Vec::new(),
             };
             let run = supervise(factory, spec.supervision, ctx, board);
             kill.arm(crew.tasks.spawn(run.instrument(span)).abort_handle());

@@ -13,8 +13,10 @@ use tracing::{debug, warn};
 use types::{Announcement, Content, Presence, Roll, Violation};
 
 use crate::{
-    AgentId, Desk, Directory, Errand, Message, Mood, Performative, Road, SendError, Sending,
-    mailbox::Slit, talks::Talks,
+    AgentId, Desk, Directory, Errand, Message, Mood, Performative, Road, Round, SendError, Sending,
+    handed::{Handed, Handing},
+    mailbox::Slit,
+    talks::Talks,
 };
 
 /// Requests to see our presence that wait for a person; further ones are passed over.
@@ -158,6 +160,30 @@ impl Door {
             (0, false) => Delivery::Full,
             (taken, _) => Delivery::Taken(taken),
         }
+    }
+
+    /// Hands a letter to every behaviour that wants it and does not have it yet.
+    pub(crate) fn hand_over(
+        &self,
+        letter: Message,
+        key: &Arc<str>,
+        handed: &Handed,
+        round: &mut Round,
+    ) -> Handing {
+        self.heard(&letter);
+        if self.is_roll(&letter) {
+            return Handing::Complete { is_dealt_with: true };
+        }
+        let letter = Arc::new(letter);
+        let wanting: Vec<Slit> = {
+            let slits = self.0.slits.read().unwrap_or_else(PoisonError::into_inner);
+            slits.iter().filter(|it| it.wants(&letter)).cloned().collect()
+        };
+        let handing = handed.hand_over(&letter, key, &wanting, round);
+        if handing == Handing::Unwanted {
+            self.unwanted_came(&letter);
+        }
+        handing
     }
 
     /// How many messages no behaviour wanted.

@@ -50,6 +50,7 @@ mod memory;
 
 mod store;
 
+mod handed;
 mod letter;
 mod recent;
 
@@ -74,6 +75,7 @@ pub use desk::{Call, Command, Desk, FormField, Page};
 pub use directory::Directory;
 pub use door::{Delivery, Door};
 pub use fields::{Fields, Problem, Setting};
+pub use handed::Round;
 pub use handle::Handle;
 pub use kinds::{
     Cron, Cycle, Cyclic, Delay, Occasion, Once, OneShot, Pace, Period, Periodic, Timeout,

@@ -149,6 +149,9 @@ pub(crate) async fn supervise<M: Machine>(
         Exit::Done | Exit::Stopped | Exit::Killed => info!(?exit, "behaviour ended"),
     }
     board.close();
+    if exit == Exit::Done {
+        ctx.leave_letters().await;
+    }
     board.show(|it| {
         it.last_error = error_of(&exit).or_else(|| it.last_error.take());
         it.phase = Phase::Ended(exit);
