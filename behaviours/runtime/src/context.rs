@@ -3,14 +3,14 @@
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use types::{Announcement, BehaviourReport, Violation};
 
 use crate::{
     Address, AgentId, Behaviour, Change, Clock, Delivery, Desk, Directory, Errand, Failure, Handle,
     INBOX, Interrupted, LETTER, Message, Mood, POST, Round, SendError, Sending, Spec, Store,
-    StoreError, Template, TooMany, crew::Crew, handed::Handing, machine::Machine,
+    StoreError, Template, TooMany, crew::Crew, handed::Handing, handle::Nudge, machine::Machine,
     mailbox::Mailbox, shown::Gate, talks,
 };
 
@@ -22,7 +22,7 @@ pub struct Context {
     pub(crate) mailbox: Mailbox,
     pub(crate) stop: CancellationToken,
     pub(crate) gate: Arc<Gate>,
-    pub(crate) nudge: Arc<Notify>,
+    pub(crate) nudge: Arc<Nudge>,
     /// How many changes of its agent it has seen.
     pub(crate) changes: u64,
     pub(crate) due_ms: Option<i64>,
@@ -331,7 +331,7 @@ impl Context {
 
     /// Waits until somebody has this behaviour do at once what it would do at its time.
     pub async fn nudged(&self) {
-        self.nudge.notified().await;
+        self.nudge.heed().await;
     }
 
     /// Keeps in mind what can be said of a result, for who asks why it is as it is. The last

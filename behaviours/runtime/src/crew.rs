@@ -7,7 +7,6 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError, RwLock},
 };
 
-use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{Instrument, info_span};
 use types::Diagram;
@@ -15,7 +14,7 @@ use types::Diagram;
 use crate::{
     Behaviour, Clock, Context, Door, Handle, Road, Spec, State, Store, Template,
     handed::Handed,
-    handle::Drawing,
+    handle::{Drawing, Nudge},
     machine::{Machine, Typed},
     mailbox::mailbox,
     recent::Recent,
@@ -128,7 +127,7 @@ impl Crew {
         // Who wants no message is not asked about each.
         let listens = spec.template != Template::None;
         let (slit, inbox) = mailbox(spec.template, spec.mailbox, spec.takes_letters);
-        let (gate, nudge) = (Arc::<Gate>::default(), Arc::new(Notify::new()));
+        let (gate, nudge) = (Arc::<Gate>::default(), Arc::<Nudge>::default());
         let (handle, board) = {
             let mut members = self.members.write().unwrap_or_else(PoisonError::into_inner);
             if members.all.len() >= MOST {

@@ -196,3 +196,14 @@ async fn commands_do_the_same_with_forms() {
         ]
     );
 }
+
+#[tokio::test]
+async fn who_waits_for_no_time_is_not_said_to_run() {
+    let world = World::new();
+    let mut ops = world.person("ops@test");
+    let spec = Spec { template: behaviours::report::template(), ..Spec::default() };
+    let settings = behaviours::report::Settings { to: "nobody@test".into() };
+    world.probe.add(spec, move || behaviours::report::Report::from(settings.clone())).unwrap();
+    let told = ops.ask("run report").await;
+    assert_eq!(told, "`report` waits for no time; it does what it does when it must");
+}
