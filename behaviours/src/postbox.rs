@@ -211,7 +211,8 @@ impl Postbox {
 /// Who sent a letter, what it calls it, and the key under which it is kept.
 pub(crate) fn identity(message: &Message) -> Option<(AgentId, String, String)> {
     let (from, id) = (message.from.as_ref()?, message.slot(&LETTER)?);
-    let key = format!("{}#{id}", from.bare());
+    // A space is in no JID, so that nobody's letter has the key of another's.
+    let key = format!("{} {id}", from.bare());
     (id.len() <= ID).then(|| (from.clone(), id.to_owned(), key))
 }
 

@@ -22,6 +22,9 @@ use crate::{
 /// Requests to see our presence that wait for a person; further ones are passed over.
 const REQUESTS: usize = 256;
 
+/// How much of a reason is told, in characters.
+const REASON: usize = 200;
+
 /// Messages that nobody wanted and that are answered, within [`PERIOD`]: whoever floods us gets no
 /// flood back.
 const ANSWERS: u32 = 32;
@@ -286,8 +289,9 @@ impl Door {
             (Some(Performative::Refuse), Some(Roll::ONTOLOGY)) => {
                 warn!(
                     agent.jid = %self.me(),
-                    "`{registrar}` does not know us: we find nobody by duty until we are among \
-                     its `contacts`",
+                    "`{registrar}` does not tell us who is there, so we find nobody by duty: {}; \
+                     are we among its `contacts`?",
+                    message.body.chars().take(REASON).collect::<String>(),
                 );
                 true
             }

@@ -58,7 +58,7 @@ const ORDERS: [(&str, &str, &str); 10] = [
 impl Order {
     /// Reads what somebody wrote.
     pub(super) fn read(text: &str) -> Self {
-        let text: String = text.chars().take(LONGEST).collect();
+        let text = brief(text);
         let text = text.trim_end().trim_start_matches(|it: char| it == '/' || it.is_whitespace());
         let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
         Self::named(&word.to_lowercase(), rest.trim()).unwrap_or_else(|| Self::Unknown(text.into()))
@@ -66,13 +66,13 @@ impl Order {
 
     /// Reads what somebody filled in.
     pub(super) fn of(call: &Call) -> Self {
-        let filled = |name: &str| call.fields.get(name).map_or("", |it| it.trim());
+        let filled = |name: &str| call.fields.get(name).map(|it| brief(it)).unwrap_or_default();
         let rest = match call.node.as_str() {
             "why" => filled("uuid"),
             "approve" | "deny" => filled("jid"),
             _ => filled("name"),
         };
-        Self::named(&call.node, rest).unwrap_or_else(|| Self::Unknown(call.node.clone()))
+        Self::named(&call.node, rest.trim()).unwrap_or_else(|| Self::Unknown(brief(&call.node)))
     }
 
     fn named(word: &str, rest: &str) -> Option<Self> {
@@ -135,6 +135,10 @@ impl Order {
         });
         lines.collect::<Vec<_>>().join("\n")
     }
+}
+
+fn brief(text: &str) -> String {
+    text.chars().take(LONGEST).collect()
 }
 
 /// The orders as commands.
