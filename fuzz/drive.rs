@@ -1,23 +1,41 @@
-//! Drives every target for so many seconds, without a fuzzer: `cargo run --release --bin drive -- 300`.
+//! What every target begins with, for a fuzzer: `drive seeds`, into `corpus/`. Or all of them for
+//! so many seconds without one: `drive 300`.
 
-use std::time::{Duration, Instant};
+use std::{
+    error::Error,
+    fs,
+    time::{Duration, Instant},
+};
 
 /// Rounds between two looks at the clock.
 const ROUNDS: usize = 10_000;
 
-fn main() {
-    let argument = |place| std::env::args().nth(place).and_then(|it| it.parse::<u64>().ok());
-    let (seconds, mut seed) = (argument(1).unwrap_or(300), argument(2).unwrap_or(1));
-    let crates = [runtime::fuzzing::TARGETS, registry::fuzzing::TARGETS, behaviours::fuzzing::TARGETS];
+fn main() -> Result<(), Box<dyn Error>> {
+    let crates =
+        [runtime::fuzzing::TARGETS, registry::fuzzing::TARGETS, behaviours::fuzzing::TARGETS];
     let targets = crates.concat();
-    let share = Duration::from_secs(seconds) / u32::try_from(targets.len()).unwrap_or(1);
+    let what = std::env::args().nth(1).unwrap_or_else(|| "300".to_owned());
+    if what == "seeds" {
+        for target in targets {
+            let folder = format!("{}/corpus/{}", env!("CARGO_MANIFEST_DIR"), target.name);
+            fs::create_dir_all(&folder)?;
+            for (number, seed) in target.seeds.iter().enumerate() {
+                fs::write(format!("{folder}/seed{number}"), seed)?;
+            }
+        }
+        return Ok(());
+    }
+    let mut seed: u64 = std::env::args().nth(2).map_or(Ok(1), |it| it.parse())?;
+    let share = Duration::from_secs(what.parse()?) / u32::try_from(targets.len())?;
     for target in targets {
         let (begun, mut rounds) = (Instant::now(), 0);
         while begun.elapsed() < share {
-            println!("{} seed {seed}", target.name);
+            // Where it panics, this seed makes it panic again.
+            eprintln!("{} from seed {seed}", target.name);
             target.drive(seed, ROUNDS);
             (seed, rounds) = (seed + 1, rounds + ROUNDS);
         }
         println!("{}: {rounds} executions", target.name);
     }
+    Ok(())
 }

@@ -21,6 +21,8 @@ use crate::{
 
 /// Requests to see our presence that wait for a person; further ones are passed over.
 const REQUESTS: usize = 256;
+/// How many of these may come from one domain that is not ours.
+const FOREIGN: usize = 32;
 
 /// How much of a reason is told, in characters.
 const REASON: usize = 200;
@@ -130,10 +132,18 @@ impl Door {
     /// Somebody asks to see our presence, and policy leaves it to a person.
     pub fn request(&self, who: &AgentId) {
         let mut requests = self.0.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        if requests.len() < REQUESTS && requests.insert(who.to_bare()) {
+        let neighbours = requests.iter().filter(|it| it.domain() == who.domain()).count();
+        let has_room = who.domain() == self.me().domain() || neighbours < FOREIGN;
+        if has_room && requests.len() < REQUESTS && requests.insert(who.to_bare()) {
             drop(requests);
             self.0.asked.send_modify(|it| *it += 1);
         }
+    }
+
+    /// Somebody does not ask any more.
+    pub fn withdraw(&self, who: &AgentId) {
+        let mut requests = self.0.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        requests.remove(&who.to_bare());
     }
 
     /// Who waits to see our presence.
@@ -245,8 +255,7 @@ impl Door {
     /// Has the road run an errand; whoever asked to see us has an answer then.
     pub(crate) fn run(&self, errand: Errand) -> Sending {
         if let Errand::Approve(who) | Errand::Deny(who) = &errand {
-            let mut requests = self.0.requests.lock().unwrap_or_else(PoisonError::into_inner);
-            requests.remove(&who.to_bare());
+            self.withdraw(who);
         }
         match self.0.road.get() {
             Some(road) => road.run(errand),

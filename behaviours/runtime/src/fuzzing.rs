@@ -8,7 +8,9 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use crate::{Address, AgentId, Message, Pattern, Performative, Slot, Template, Timetable, timestamp};
+use crate::{
+    Address, AgentId, Message, Pattern, Performative, Slot, Template, Timetable, timestamp,
+};
 
 /// Something that reads what others wrote.
 #[derive(Clone, Copy)]
@@ -187,9 +189,38 @@ impl Mutator {
     /// A text as it was, with a few changes, among them pieces of other texts.
     pub fn change(&mut self, texts: &[Vec<u8>]) -> Vec<u8> {
         const ODD: &[&str] = &[
-            "\0", "\u{fffe}", "\r\n", "\u{1f6aa}", "-1", "0", "99999999999999999999", "1e999", "\"",
-            "'", "<", ">", "&amp;", "]]>", "<![CDATA[", "{", "}", "[", "]", "(", "!", "=", "\\",
-            "~", "*", "^", "/", "#", "[[", "''", "nan", "  ",
+            "\0",
+            "\u{fffe}",
+            "\r\n",
+            "\u{1f6aa}",
+            "-1",
+            "0",
+            "99999999999999999999",
+            "1e999",
+            "\"",
+            "'",
+            "<",
+            ">",
+            "&amp;",
+            "]]>",
+            "<![CDATA[",
+            "{",
+            "}",
+            "[",
+            "]",
+            "(",
+            "!",
+            "=",
+            "\\",
+            "~",
+            "*",
+            "^",
+            "/",
+            "#",
+            "[[",
+            "''",
+            "nan",
+            "  ",
         ];
         let mut text = self.one_of(texts).clone();
         for _ in 0..=self.below(6) {

@@ -57,6 +57,7 @@ impl Link {
         };
         match presence.type_ {
             presence::Type::Subscribe => self.on_subscribe(&from),
+            presence::Type::Unsubscribe => self.door.withdraw(&from),
             _ if from.bare() == self.account.jid.as_str() => {}
             _ => {
                 let Some((from, heard)) = announce::read(presence, self.clock) else { return };

@@ -16,13 +16,14 @@ pub(super) fn of(agent: &AgentRow, behaviours: &[BehaviourReport], now_ms: i64) 
         return None;
     }
     let late = |it: &&BehaviourReport| {
-        it.phase == Phase::Running && it.due_ms.is_some_and(|due| now_ms - due > LATE_MS)
+        it.phase == Phase::Running
+            && it.due_ms.is_some_and(|due| now_ms.saturating_sub(due) > LATE_MS)
     };
     if let Some(late) = behaviours.iter().find(late) {
         return Some(format!("`{}` is overdue", late.name));
     }
     let heard = agent.last_report_ms?;
-    (now_ms - heard > QUIET_MS).then(|| "it does not report any more".to_owned())
+    (now_ms.saturating_sub(heard) > QUIET_MS).then(|| "it does not report any more".to_owned())
 }
 
 #[cfg(test)]
@@ -72,6 +73,14 @@ mod tests {
         // Who was told to pause owes nothing, and who is gone is not expected to.
         assert_eq!(of(&here, &[check("paused", Some(overdue))], now), None);
         assert_eq!(of(&agent("unavailable", None), &[check("running", Some(overdue))], now), None);
+    }
+
+    #[test]
+    fn a_time_that_nobody_can_mean_is_no_trouble() {
+        for due in [i64::MIN, i64::MAX] {
+            let told = of(&agent("chat", Some(due)), &[check("running", Some(due))], 1_000_000);
+            assert_eq!(told.is_some(), due == i64::MIN);
+        }
     }
 
     #[test]

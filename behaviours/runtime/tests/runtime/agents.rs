@@ -345,3 +345,18 @@ impl Task for Ask {
         Ok(ControlFlow::Break(()))
     }
 }
+
+#[tokio::test]
+async fn who_asks_to_see_us_waits_until_it_asks_no_more_and_a_crowd_leaves_room_for_others() {
+    let agent = agent("probe@test", &[]);
+    let door = agent.door();
+    for number in 0..1000 {
+        door.request(&format!("a{number}@crowd/1").into());
+    }
+    door.request(&"anna@elsewhere/phone".into());
+    let anna = runtime::AgentId::from("anna@elsewhere");
+    assert!(door.requests().contains(&anna));
+    assert_eq!(door.requests().len(), 33);
+    door.withdraw(&"anna@elsewhere".into());
+    assert!(!door.requests().contains(&anna));
+}
