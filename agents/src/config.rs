@@ -265,9 +265,10 @@ fn behaviours(
     for (role, needed) in
         role.iter().flat_map(|it| it.needs().iter().map(move |needed| (it, needed)))
     {
-        if !named.iter().any(|it| it == needed) {
+        if !named.iter().any(|it| needed.contains(&it.as_str())) {
+            let runs: Vec<_> = needed.iter().map(|it| format!("`run = \"{it}\"`")).collect();
             let what =
-                format!("role `{}` needs `run = \"{needed}\"` in a [[behaviour]]", role.name());
+                format!("role `{}` needs {} in a [[behaviour]]", role.name(), runs.join(" or "));
             problems.push(Problem { key: "behaviour".to_owned(), what });
         }
     }
@@ -424,5 +425,13 @@ mod tests {
         for needed in ["anchor", "forward"] {
             assert!(error.contains(&format!("needs `run = \"{needed}\"`")), "{error}");
         }
+        let error = parse(&format!("role = \"probe\"\n{HEAD}")).unwrap_err().to_string();
+        assert!(error.contains("needs `run = \"check\"` or `run = \"machine\"` in"), "{error}");
+    }
+
+    #[test]
+    fn a_probe_may_be_nothing_but_a_machine() {
+        let machine = "[[behaviour]]\nrun = \"machine\"\n[behaviour.machine.state.a]\nfinal = true\n";
+        assert!(parse(&format!("role = \"probe\"\n{HEAD}{machine}")).is_ok());
     }
 }

@@ -94,12 +94,12 @@ impl Role {
         }
     }
 
-    /// The behaviours that its file must name.
-    pub(crate) fn needs(self) -> &'static [&'static str] {
+    /// The behaviours that its file must name: one of each.
+    pub(crate) fn needs(self) -> &'static [&'static [&'static str]] {
         match self {
-            Self::Probe => &["check"],
-            Self::Aggregator => &["anchor", "forward"],
-            Self::Registrar => &["register"],
+            Self::Probe => &[&["check", "machine"]],
+            Self::Aggregator => &[&["anchor"], &["forward"]],
+            Self::Registrar => &[&["register"]],
         }
     }
 

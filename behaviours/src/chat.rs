@@ -167,6 +167,8 @@ impl Chat {
                 // People's chat names no act. And an answer is none to be answered, or two agents
                 // might talk to each other for ever.
                 reply.performative = None;
+                // Whoever names somebody else in `reply-to` has us tell nobody else.
+                reply.to = who.into();
                 reply.set(Slot::InReplyTo, message.id.clone().unwrap_or_else(|| "chat".into()));
                 if let Err(error) = ctx.until_stopped(ctx.send(reply)).await? {
                     tracing::debug!(%error, "an answer could not be sent");
@@ -175,6 +177,13 @@ impl Chat {
         }
         Ok(())
     }
+}
+
+/// Reads what somebody wrote; an order reads as itself.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn fuzz(text: &str) {
+    let order = Order::read(text);
+    assert_eq!(Order::read(&order.to_string()), order);
 }
 
 impl Answer {

@@ -179,6 +179,24 @@ impl Collect {
     }
 }
 
+/// Takes the items of a message in; one that is taken is whole and its sender's.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn fuzz(body: &str) {
+    let mut message = Message::text(Performative::Inform, "c@test", "");
+    message.from = Some("a@test/1".into());
+    for item in items(body).unwrap_or_default() {
+        match admit(item, &message) {
+            Ok((id, record)) => {
+                let value = record.value();
+                assert_eq!(value.pointer("/meta/source").and_then(Value::as_str).and_then(|it| it.split('/').next()), Some("a@test"));
+                let again = Record::parse(value.to_string().as_bytes()).map(|it| it.digest_hex());
+                assert_eq!(again.ok(), Some(record.digest_hex()), "{id}");
+            }
+            Err((_, why)) => assert!(!why.is_empty()),
+        }
+    }
+}
+
 /// The items of a body: one, or a list of them. Each is read by itself, so that one that is not
 /// in order does not take the others with it.
 fn items(body: &str) -> Result<Vec<&RawValue>, serde_json::Error> {

@@ -182,7 +182,7 @@ impl Courier {
                         line.rest(now);
                         break;
                     }
-                    Sent::Never => {}
+                    Sent::Never => drop(self.away.remove(&id)),
                 }
             }
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use runtime::{
     Address, Behaviour, Context, Failure, Fields, Handle, Interrupted, Message, Performative,
-    Setting, StoreError, states,
+    SendError, Setting, StoreError, states,
 };
 use tokio::time::Instant;
 use types::{BehaviourReport, Diagram, Phase, Report};
@@ -20,6 +20,8 @@ const LEAST: Duration = Duration::from_millis(500);
 const DIAGRAMS: Duration = Duration::from_secs(30);
 /// So much that waits on disk makes an agent as busy as it can be.
 const BACKLOG: u64 = 10_000;
+/// Violations that are told where more are too many for one message.
+const VIOLATIONS: usize = 10;
 /// How often it tells even when nothing moves, unless said otherwise.
 const EVERY: Duration = Duration::from_secs(10);
 
@@ -125,7 +127,7 @@ impl Heartbeat {
         let draw = self.drawn.is_none_or(|drawn| now.duration_since(drawn) >= DIAGRAMS);
         self.seen = places(ctx);
         let behaviours = ctx.handles().iter().map(|it| shown(it, draw)).collect();
-        let report = Report {
+        let mut report = Report {
             jid: ctx.me().bare().to_owned(),
             sent_ms: ctx.clock().now_ms(),
             announcement: ctx.announcement().clone(),
@@ -134,15 +136,39 @@ impl Heartbeat {
             violations: ctx.violations().1,
             behaviours,
         };
-        let message = Message::new(Performative::Inform, self.settings.to.clone(), &report)?;
         self.told = Some(now);
-        match ctx.until_stopped(ctx.send(message)).await? {
-            Ok(()) if draw => self.drawn = Some(now),
-            Ok(()) => {}
-            Err(error) => tracing::debug!(%error, "nobody hears the heartbeat"),
+        loop {
+            let message = Message::new(Performative::Inform, self.settings.to.clone(), &report)?;
+            match ctx.until_stopped(ctx.send(message)).await? {
+                Ok(()) if draw => self.drawn = Some(now),
+                Ok(()) => {}
+                Err(SendError::TooLarge { .. }) if shrinks(&mut report) => continue,
+                Err(error) => tracing::debug!(%error, "nobody hears the heartbeat"),
+            }
+            return Ok(());
         }
-        Ok(())
     }
+}
+
+/// Leaves out what can be missed most easily, of a report that no message carries; whether there
+/// is less to tell now.
+fn shrinks(report: &mut Report) -> bool {
+    let surplus = report.violations.len().saturating_sub(VIOLATIONS);
+    if surplus > 0 {
+        report.violations.drain(..surplus);
+        return true;
+    }
+    if report.behaviours.iter().any(|it| it.diagram.is_some()) {
+        report.behaviours.iter_mut().for_each(|it| it.diagram = None);
+        return true;
+    }
+    if !report.violations.is_empty() {
+        report.violations.clear();
+        return true;
+    }
+    let half = report.behaviours.len() / 2;
+    report.behaviours.truncate(half);
+    half > 0
 }
 
 /// How busy the agent is, in steps of a quarter: as full as its fullest mailbox, or as much as

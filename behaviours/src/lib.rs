@@ -31,3 +31,7 @@ mod http;
 mod patience;
 mod queue;
 mod secret;
+
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;

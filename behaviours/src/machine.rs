@@ -359,6 +359,22 @@ async fn turn_away(ctx: &Context, message: &Message, state: &str) -> Result<(), 
     Ok(())
 }
 
+/// Reads a machine's file; what is in order can be shown.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn fuzz(text: &[u8]) {
+    let mut problems = Vec::new();
+    match source::parse(text, &mut problems) {
+        Some(definition) => {
+            assert_eq!(problems, []);
+            let diagram = definition.diagram();
+            assert_eq!(diagram.states.len(), definition.states.len());
+            drop((runtime::mermaid(&diagram), runtime::dot(&definition.name, &diagram)));
+            drop(definition.template().to_string());
+        }
+        None => assert!(!problems.is_empty(), "it is refused without a reason"),
+    }
+}
+
 async fn until(time: Option<Instant>) {
     match time {
         Some(time) => tokio::time::sleep_until(time).await,

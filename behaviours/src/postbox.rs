@@ -8,7 +8,7 @@ use std::{
 
 use runtime::{
     AgentId, Behaviour, Change, Context, Delivery, Failure, INBOX, LETTER, Message, Performative,
-    Spec, StoreError, Template, states,
+    Round, Spec, StoreError, Template, states,
 };
 use types::Delivered;
 
@@ -43,7 +43,7 @@ states! {
         Confirming => [Handing],
         /// Hands them to the behaviours that want them.
         Handing => [Listening],
-        /// The disk queue is full; waits, and confirms nothing, until letters were dealt with.
+        /// The disk queue is full; hands over, and confirms nothing, until letters were dealt with.
         Full => [Keeping],
     }
 }
@@ -54,6 +54,8 @@ pub struct Postbox {
     came: Vec<Arc<Message>>,
     /// Kept, and not handed over yet, by key.
     in_hand: VecDeque<(String, Message)>,
+    /// Those of this round for which somebody has no room.
+    waiting: VecDeque<(String, Message)>,
     /// Whether there are letters on disk that are not in hand, though they were not handed over.
     is_more: bool,
     /// The number of the last letter that was read from disk.
@@ -81,6 +83,7 @@ impl Behaviour for Postbox {
                 State::Listening
             }
             State::Full => {
+                self.hand_over(ctx).await?;
                 ctx.sleep(NO_ROOM).await?;
                 State::Keeping
             }
@@ -163,22 +166,24 @@ impl Postbox {
         Ok(())
     }
 
-    /// Hands over what is in hand, and then what is on disk, as far as there is room for it.
+    /// Hands over what is in hand, and then what is on disk, as far as there is room for it. Who
+    /// has no room, since it is paused say, holds up nobody else.
     async fn hand_over(&mut self, ctx: &Context) -> Result<(), Failure> {
+        let mut round = Round::default();
         loop {
-            while let Some((key, message)) = self.in_hand.front() {
-                match ctx.hand_over(message.clone(), key) {
-                    Delivery::Full => return Ok(()),
+            while let Some((key, message)) = self.in_hand.pop_front() {
+                match ctx.hand_over(message.clone(), &key, &mut round).await? {
+                    Delivery::Full => self.waiting.push_back((key, message)),
                     Delivery::Taken(_) => {}
                     Delivery::Unwanted => {
                         tracing::warn!(letter.key = key, "a letter that nobody wants is let go");
-                        let gone = Change::Remove { queue: INBOX, key: key.clone() };
+                        let gone = Change::Remove { queue: INBOX, key };
                         ctx.store().commit(vec![gone]).await?;
                     }
                 }
-                self.in_hand.pop_front();
             }
-            if !self.is_more {
+            if !self.is_more || self.waiting.len() >= IN_HAND {
+                self.in_hand.append(&mut self.waiting);
                 return Ok(());
             }
             self.read_on(ctx).await?;
@@ -204,9 +209,10 @@ impl Postbox {
 }
 
 /// Who sent a letter, what it calls it, and the key under which it is kept.
-fn identity(message: &Message) -> Option<(AgentId, String, String)> {
+pub(crate) fn identity(message: &Message) -> Option<(AgentId, String, String)> {
     let (from, id) = (message.from.as_ref()?, message.slot(&LETTER)?);
-    let key = format!("{}#{id}", from.bare());
+    // A space is in no JID, so that nobody's letter has the key of another's.
+    let key = format!("{} {id}", from.bare());
     (id.len() <= ID).then(|| (from.clone(), id.to_owned(), key))
 }
 

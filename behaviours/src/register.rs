@@ -195,24 +195,69 @@ impl Register {
     }
 
     async fn answer(&mut self, ctx: &Context, question: &Message) -> Result<(), Failure> {
-        let (Some(from), Ok(call)) = (question.from.clone(), question.read::<RollCall>()) else {
-            return Ok(());
-        };
+        let Some(from) = question.from.clone() else { return Ok(()) };
+        match question.performative {
+            None
+            | Some(
+                Performative::QueryRef
+                | Performative::QueryIf
+                | Performative::Request
+                | Performative::Subscribe,
+            ) => {}
+            Some(Performative::Cancel) => return self.let_go(ctx, question, &from).await,
+            // What another registrar tells is no question.
+            Some(_) => return Ok(()),
+        }
+        let Ok(call) = question.read::<RollCall>() else { return Ok(()) };
+        let subscribes = question.performative == Some(Performative::Subscribe);
+        let account = from.to_bare();
+        let has_room =
+            self.subscribers.len() < SUBSCRIBERS || self.subscribers.contains_key(&account);
+        if subscribes && !has_room {
+            let refusal = question.reply(Performative::Refuse, "too many are kept informed");
+            return self.answer_with(ctx, refusal).await;
+        }
         let mut members = ctx.directory().find(&call);
         for member in &mut members {
             member.flapping = self.flapping.is_flapping(&member.jid);
         }
-        if question.performative == Some(Performative::Subscribe)
-            && self.subscribers.len() < SUBSCRIBERS
-        {
+        if subscribes {
             let answer = question.reply(Performative::Inform, "");
             let answer = answer.map(|it| it.with(Slot::Ontology, Presence::ONTOLOGY));
-            self.subscribers.extend(answer.map(|it| (from.to_bare(), (call.clone(), it))));
+            self.subscribers.extend(answer.map(|it| (account, (call.clone(), it))));
         }
-        if let Some(answer) = question.reply_with(Performative::Inform, &Roll { members })? {
-            self.send(ctx, answer).await?;
+        let answer = question.reply_with(Performative::Inform, &Roll { members })?;
+        self.answer_with(ctx, answer).await
+    }
+
+    /// Tells somebody no news any more, as it wishes.
+    async fn let_go(
+        &mut self,
+        ctx: &Context,
+        cancel: &Message,
+        from: &AgentId,
+    ) -> Result<(), Failure> {
+        let account = from.to_bare();
+        let is_this = self
+            .subscribers
+            .get(&account)
+            .is_some_and(|(_, answer)| answer.thread() == cancel.thread());
+        let (act, what) = if is_this {
+            self.subscribers.remove(&account);
+            (Performative::Inform, "cancelled")
+        } else {
+            (Performative::Failure, "there is no such subscription")
+        };
+        // It is no roll.
+        let answer = cancel.reply(act, what).map(|it| it.without(&Slot::Ontology));
+        self.answer_with(ctx, answer).await
+    }
+
+    async fn answer_with(&self, ctx: &Context, answer: Option<Message>) -> Result<(), Failure> {
+        match answer {
+            Some(answer) => self.send(ctx, answer).await,
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Has the news kept. While there is no room for them they wait, and questions are answered.

@@ -126,6 +126,10 @@ impl Contacts {
     /// Takes over what the server says of one contact.
     pub(crate) fn update(&mut self, item: Item) {
         let who = AgentId::from(item.jid.as_str());
+        if matches!(item.subscription, Subscription::From | Subscription::Both) {
+            // From now on the roster says so, and when it no longer does nobody is let in.
+            self.approved.remove(&who);
+        }
         match item.subscription {
             Subscription::Remove => self.roster.remove(&who),
             subscription => self.roster.insert(who, subscription),
@@ -241,16 +245,32 @@ mod tests {
         assert_eq!(note("registry@test/1", Show::Unavailable, 0), Show::Unavailable);
     }
 
-    #[test]
-    fn whom_we_do_not_see_yet_is_asked() {
-        let item = |jid: &str, subscription| Item {
+    fn item(jid: &str, subscription: Subscription) -> Item {
+        Item {
             jid: jid.parse().unwrap(),
             name: None,
             subscription,
             ask: xmpp_parsers::roster::Ask::None,
             groups: Vec::new(),
             approved: None,
-        };
+        }
+    }
+
+    #[test]
+    fn whom_a_person_let_in_is_let_in_as_long_as_the_roster_says_so() {
+        let mut contacts = contacts();
+        let who = AgentId::from("anna@elsewhere");
+        contacts.approve(&who);
+        assert!(contacts.allows(&who));
+        contacts.update(item("anna@elsewhere", Subscription::From));
+        assert!(contacts.allows(&who));
+        contacts.update(item("anna@elsewhere", Subscription::Remove));
+        assert!(!contacts.allows(&who));
+        assert_eq!(contacts.judge(&who), Verdict::Ask);
+    }
+
+    #[test]
+    fn whom_we_do_not_see_yet_is_asked() {
         let mut contacts = contacts();
         let unseen = contacts.set_roster(vec![
             item("registry@test", Subscription::Both),

@@ -44,6 +44,10 @@ mod tls;
 
 pub mod prosody;
 
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
+
 pub use account::{Account, Secret, Server, Subscriptions};
 pub use connect::ConnectError;
 pub use road::{LinkState, XmppRoad};

@@ -27,6 +27,12 @@ pub trait Behaviour: Send + 'static {
         state: Self::State,
         ctx: &mut Context,
     ) -> impl Future<Output = Result<Self::State, Failure>> + Send;
+
+    /// Says the last words of a run that is stopped, whatever it was about to do; a second at
+    /// most. Who is killed says nothing.
+    fn stopped(&mut self, _: &mut Context) -> impl Future<Output = ()> + Send {
+        async {}
+    }
 }
 
 /// A piece of work without states of its own, to be run once, again and again, or on a schedule.

@@ -223,6 +223,9 @@ impl Machine for Parallel {
         let mut last = None;
         while let Some(end) = ends.next().await {
             if ctx.is_stopping() {
+                // The others are being stopped too.
+                let others = async { while ends.next().await.is_some() {} };
+                drop(tokio::time::timeout(GRACE, others).await);
                 return Err(Interrupted.into());
             }
             match (self.until, end) {

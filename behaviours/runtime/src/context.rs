@@ -3,14 +3,15 @@
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use types::{Announcement, BehaviourReport, Violation};
 
 use crate::{
     Address, AgentId, Behaviour, Change, Clock, Delivery, Desk, Directory, Errand, Failure, Handle,
-    INBOX, Interrupted, LETTER, Message, Mood, POST, SendError, Sending, Spec, Store, Template,
-    TooMany, crew::Crew, machine::Machine, mailbox::Mailbox, shown::Gate, talks,
+    INBOX, Interrupted, LETTER, Message, Mood, POST, Round, SendError, Sending, Spec, Store,
+    StoreError, Template, TooMany, crew::Crew, handed::Handing, handle::Nudge, machine::Machine,
+    mailbox::Mailbox, shown::Gate, talks,
 };
 
 /// A behaviour's view of its agent.
@@ -21,7 +22,7 @@ pub struct Context {
     pub(crate) mailbox: Mailbox,
     pub(crate) stop: CancellationToken,
     pub(crate) gate: Arc<Gate>,
-    pub(crate) nudge: Arc<Notify>,
+    pub(crate) nudge: Arc<Nudge>,
     /// How many changes of its agent it has seen.
     pub(crate) changes: u64,
     pub(crate) due_ms: Option<i64>,
@@ -30,6 +31,8 @@ pub struct Context {
     pub(crate) shown_error: Option<String>,
     /// Letters that were taken and are not dealt with yet.
     pub(crate) taken: Vec<Arc<Message>>,
+    /// Letters that everybody has dealt with, and that are on disk still, by key.
+    pub(crate) dealt_with: Vec<Arc<str>>,
 }
 
 impl Context {
@@ -141,15 +144,41 @@ impl Context {
 
     /// The letters that were taken so far are dealt with.
     pub(crate) async fn settle(&mut self) {
-        if self.taken.is_empty() {
+        for letter in std::mem::take(&mut self.taken) {
+            self.is_done_with(&letter, true);
+        }
+        self.tidy_up().await;
+    }
+
+    /// The letters that wait for this behaviour, which is over, are for the others alone.
+    pub(crate) async fn leave_letters(&mut self) {
+        while let Some(message) = self.mailbox.take() {
+            self.is_done_with(&message, false);
+        }
+        self.tidy_up().await;
+    }
+
+    fn is_done_with(&mut self, letter: &Message, is_read: bool) {
+        let key = letter.kept_as.as_ref();
+        self.dealt_with.extend(key.filter(|it| self.crew.handed.done(it, is_read)).cloned());
+    }
+
+    /// Takes from disk what everybody has dealt with. Where this is dropped before it is done,
+    /// the next time does it.
+    async fn tidy_up(&mut self) {
+        if self.dealt_with.is_empty() {
             return;
         }
-        let keys = self.taken.iter().filter_map(|it| it.kept_as.as_deref());
-        let changes = keys.map(|key| Change::Remove { queue: INBOX, key: key.to_owned() });
+        self.take_from_disk(&self.dealt_with).await;
+        self.dealt_with.clear();
+    }
+
+    async fn take_from_disk(&self, keys: &[Arc<str>]) {
+        let changes = keys.iter().map(|it| Change::Remove { queue: INBOX, key: it.to_string() });
         if let Err(error) = self.store().commit(changes.collect()).await {
             tracing::warn!(%error, "letters that were dealt with will come again");
         }
-        self.taken.clear();
+        keys.iter().for_each(|it| self.crew.handed.forget(it));
     }
 
     /// Has a message delivered, however long that takes: it is on disk once this is answered, is
@@ -168,10 +197,31 @@ impl Context {
         Ok(id)
     }
 
-    /// Hands a letter that is kept in the [`INBOX`] as `key` to the behaviours that want it.
-    pub fn hand_over(&self, mut message: Message, key: &str) -> Delivery {
-        message.kept_as = Some(key.into());
-        self.crew.door.deliver(message)
+    /// Hands a letter that is kept in the [`INBOX`] as `key` to the behaviours that want it. Each
+    /// gets it once: it is `Full` until all of them have it, and leaves the inbox when all of
+    /// them have dealt with it. Letters that were handed over before are passed over.
+    pub async fn hand_over(
+        &self,
+        mut message: Message,
+        key: &str,
+        round: &mut Round,
+    ) -> Result<Delivery, StoreError> {
+        let handed = &self.crew.handed;
+        if !handed.knows(key) && !self.store().has(INBOX, key)? {
+            return Ok(Delivery::Taken(0));
+        }
+        let key = Arc::<str>::from(key);
+        message.kept_as = Some(Arc::clone(&key));
+        Ok(match self.crew.door.hand_over(message, &key, handed, round) {
+            Handing::Waits => Delivery::Full,
+            Handing::Unwanted => Delivery::Unwanted,
+            Handing::Complete { is_dealt_with } => {
+                if is_dealt_with {
+                    self.take_from_disk(&[key]).await;
+                }
+                Delivery::Taken(0)
+            }
+        })
     }
 
     /// Like [`receive`](Self::receive), but gives up after `limit`.
@@ -281,7 +331,7 @@ impl Context {
 
     /// Waits until somebody has this behaviour do at once what it would do at its time.
     pub async fn nudged(&self) {
-        self.nudge.notified().await;
+        self.nudge.heed().await;
     }
 
     /// Keeps in mind what can be said of a result, for who asks why it is as it is. The last

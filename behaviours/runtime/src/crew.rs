@@ -7,14 +7,14 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError, RwLock},
 };
 
-use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{Instrument, info_span};
 use types::Diagram;
 
 use crate::{
     Behaviour, Clock, Context, Door, Handle, Road, Spec, State, Store, Template,
-    handle::Drawing,
+    handed::Handed,
+    handle::{Drawing, Nudge},
     machine::{Machine, Typed},
     mailbox::mailbox,
     recent::Recent,
@@ -47,6 +47,7 @@ pub(crate) struct Crew {
     pub(crate) road: OnceLock<Arc<dyn Road>>,
     pub(crate) tasks: TaskTracker,
     pub(crate) recent: Recent,
+    pub(crate) handed: Handed,
     members: RwLock<Members>,
     /// Behaviours that were added before the agent started.
     launches: Mutex<Vec<Launch>>,
@@ -81,6 +82,7 @@ impl Crew {
             road: OnceLock::new(),
             tasks: TaskTracker::new(),
             recent: Recent::default(),
+            handed: Handed::default(),
             members: RwLock::default(),
             launches: Mutex::default(),
         }
@@ -125,7 +127,7 @@ impl Crew {
         // Who wants no message is not asked about each.
         let listens = spec.template != Template::None;
         let (slit, inbox) = mailbox(spec.template, spec.mailbox, spec.takes_letters);
-        let (gate, nudge) = (Arc::<Gate>::default(), Arc::new(Notify::new()));
+        let (gate, nudge) = (Arc::<Gate>::default(), Arc::<Nudge>::default());
         let (handle, board) = {
             let mut members = self.members.write().unwrap_or_else(PoisonError::into_inner);
             if members.all.len() >= MOST {
@@ -169,6 +171,7 @@ impl Crew {
                 redrawn: false,
                 shown_error: None,
                 taken: Vec::new(),
+                dealt_with: Vec::new(),
             };
             let run = supervise(factory, spec.supervision, ctx, board);
             kill.arm(crew.tasks.spawn(run.instrument(span)).abort_handle());

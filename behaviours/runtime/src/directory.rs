@@ -107,7 +107,7 @@ impl Directory {
         duty && labels && (call.shows.is_empty() || call.shows.contains(&presence.show))
     }
 
-    /// Who does `duty` best for `asker`. Who is gone does nothing.
+    /// Who does `duty` best for `asker`. Who is gone, or of a negative priority, does nothing.
     ///
     /// Whoever was chosen before stays chosen while it is there and labelled as asked for, and as
     /// long as nobody is more available, it is not the one that comes and goes while others of
@@ -157,10 +157,12 @@ impl Directory {
     }
 }
 
-/// Whether somebody is there, does the duty, and is labelled as asked for.
+/// Whether somebody is there, does the duty, and is labelled as asked for. Who says by a negative
+/// priority that it wants no messages is not there for it (RFC 6121 section 8.5.2.1).
 fn does(presence: &Presence, duty: &Duty) -> bool {
     let said = &presence.announcement;
     presence.show != Show::Unavailable
+        && presence.priority >= 0
         && said.duties.iter().any(|had| *had == *duty.name)
         && duty
             .labels

@@ -13,12 +13,17 @@ use tracing::{debug, warn};
 use types::{Announcement, Content, Presence, Roll, Violation};
 
 use crate::{
-    AgentId, Desk, Directory, Errand, Message, Mood, Performative, Road, SendError, Sending,
-    mailbox::Slit, talks::Talks,
+    AgentId, Desk, Directory, Errand, Message, Mood, Performative, Road, Round, SendError, Sending,
+    handed::{Handed, Handing},
+    mailbox::Slit,
+    talks::Talks,
 };
 
 /// Requests to see our presence that wait for a person; further ones are passed over.
 const REQUESTS: usize = 256;
+
+/// How much of a reason is told, in characters.
+const REASON: usize = 200;
 
 /// Messages that nobody wanted and that are answered, within [`PERIOD`]: whoever floods us gets no
 /// flood back.
@@ -160,6 +165,30 @@ impl Door {
         }
     }
 
+    /// Hands a letter to every behaviour that wants it and does not have it yet.
+    pub(crate) fn hand_over(
+        &self,
+        letter: Message,
+        key: &Arc<str>,
+        handed: &Handed,
+        round: &mut Round,
+    ) -> Handing {
+        self.heard(&letter);
+        if self.is_roll(&letter) {
+            return Handing::Complete { is_dealt_with: true };
+        }
+        let letter = Arc::new(letter);
+        let wanting: Vec<Slit> = {
+            let slits = self.0.slits.read().unwrap_or_else(PoisonError::into_inner);
+            slits.iter().filter(|it| it.wants(&letter)).cloned().collect()
+        };
+        let handing = handed.hand_over(&letter, key, &wanting, round);
+        if handing == Handing::Unwanted {
+            self.unwanted_came(&letter);
+        }
+        handing
+    }
+
     /// How many messages no behaviour wanted.
     pub fn unwanted(&self) -> u64 {
         self.0.unwanted.load(Ordering::Relaxed)
@@ -260,8 +289,9 @@ impl Door {
             (Some(Performative::Refuse), Some(Roll::ONTOLOGY)) => {
                 warn!(
                     agent.jid = %self.me(),
-                    "`{registrar}` does not know us: we find nobody by duty until we are among \
-                     its `contacts`",
+                    "`{registrar}` does not tell us who is there, so we find nobody by duty: {}; \
+                     are we among its `contacts`?",
+                    message.body.chars().take(REASON).collect::<String>(),
                 );
                 true
             }

@@ -1,7 +1,10 @@
 //! Someone else's hold on a behaviour.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -23,7 +26,7 @@ pub struct Handle {
     pub(crate) stop: CancellationToken,
     pub(crate) kill: Arc<Kill>,
     pub(crate) gate: Arc<Gate>,
-    pub(crate) nudge: Arc<Notify>,
+    pub(crate) nudge: Arc<Nudge>,
     pub(crate) changes: Arc<Changes>,
     /// Whether it was added while its agent ran, and may be forgotten once it is over.
     pub(crate) is_passing: bool,
@@ -53,6 +56,30 @@ impl Drawing {
         if let Self::Made(made) = self {
             *made.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(draw());
         }
+    }
+}
+
+/// Has a behaviour do at once what it would do at its time.
+#[derive(Debug, Default)]
+pub(crate) struct Nudge {
+    is_heeded: AtomicBool,
+    nudged: Notify,
+}
+
+impl Nudge {
+    /// Waits for it.
+    pub(crate) async fn heed(&self) {
+        self.is_heeded.store(true, Ordering::Release);
+        self.nudged.notified().await;
+    }
+
+    /// Whether anybody heeds it.
+    fn now(&self) -> bool {
+        let is_heeded = self.is_heeded.load(Ordering::Acquire);
+        if is_heeded {
+            self.nudged.notify_one();
+        }
+        is_heeded
     }
 }
 
@@ -123,9 +150,9 @@ impl Handle {
     }
 
     /// Has it do at once what it waits to do at its time, if it is one of those that wait for a
-    /// time: a check, say. Its rounds keep their phase.
-    pub fn nudge(&self) {
-        self.nudge.notify_one();
+    /// time: a check, say. Its rounds keep their phase. Whether it is one of those.
+    pub fn nudge(&self) -> bool {
+        self.nudge.now()
     }
 
     /// Asks it to finish the step it is in, then stop.

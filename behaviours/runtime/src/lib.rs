@@ -50,6 +50,7 @@ mod memory;
 
 mod store;
 
+mod handed;
 mod letter;
 mod recent;
 
@@ -57,6 +58,10 @@ mod clock;
 
 mod catalogue;
 mod fields;
+
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 
 pub use address::{Address, AgentId, Duty};
 pub use agent::{Agent, AgentHandle, Spec};
@@ -70,6 +75,7 @@ pub use desk::{Call, Command, Desk, FormField, Page};
 pub use directory::Directory;
 pub use door::{Delivery, Door};
 pub use fields::{Fields, Problem, Setting};
+pub use handed::Round;
 pub use handle::Handle;
 pub use kinds::{
     Cron, Cycle, Cyclic, Delay, Occasion, Once, OneShot, Pace, Period, Periodic, Timeout,

@@ -35,6 +35,12 @@ pub trait Machine: Send + 'static {
         place: Self::Place,
         ctx: &mut Context,
     ) -> impl Future<Output = Result<Self::Place, Failure>> + Send;
+
+    /// Says the last words of a run that is stopped. The same holds as for
+    /// [`Behaviour::stopped`].
+    fn stopped(&mut self, _: &mut Context) -> impl Future<Output = ()> + Send {
+        async {}
+    }
 }
 
 /// A behaviour as a machine.
@@ -65,5 +71,9 @@ impl<B: Behaviour> Machine for Typed<B> {
 
     async fn step(&mut self, place: B::State, ctx: &mut Context) -> Result<B::State, Failure> {
         self.0.step(place, ctx).await
+    }
+
+    async fn stopped(&mut self, ctx: &mut Context) {
+        self.0.stopped(ctx).await;
     }
 }

@@ -1,6 +1,6 @@
 //! Runs one behaviour: steps it, shows it, stops it, starts it again.
 
-use std::{any::Any, borrow::Cow, panic::AssertUnwindSafe, sync::Arc};
+use std::{any::Any, borrow::Cow, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
 use tracing::{debug, info, warn};
@@ -16,6 +16,9 @@ use crate::{
     shown::{Changes, Shown},
     supervise::History,
 };
+
+/// How long the last words of a run that is stopped may take.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Where a run shows where it is.
 ///
@@ -149,6 +152,9 @@ pub(crate) async fn supervise<M: Machine>(
         Exit::Done | Exit::Stopped | Exit::Killed => info!(?exit, "behaviour ended"),
     }
     board.close();
+    if exit == Exit::Done {
+        ctx.leave_letters().await;
+    }
     board.show(|it| {
         it.last_error = error_of(&exit).or_else(|| it.last_error.take());
         it.phase = Phase::Ended(exit);
@@ -156,13 +162,23 @@ pub(crate) async fn supervise<M: Machine>(
     });
 }
 
-/// Steps a machine from its first state to a final one.
+/// Makes a machine, runs it, and has it say its last words when it is stopped.
 async fn drive<M: Machine>(
     factory: &mut impl FnMut() -> M,
     ctx: &mut Context,
     board: &Board,
 ) -> Exit {
     let mut machine = factory();
+    let exit = go(&mut machine, ctx, board).await;
+    if exit == Exit::Stopped && tokio::time::timeout(LAST_WORDS, machine.stopped(ctx)).await.is_err()
+    {
+        debug!("it took too long to say its last words");
+    }
+    exit
+}
+
+/// Steps a machine from its first state to a final one.
+async fn go<M: Machine>(machine: &mut M, ctx: &mut Context, board: &Board) -> Exit {
     let mut place = match machine.begin(ctx) {
         Ok(place) => place,
         Err(failure) => return end_of(failure),

@@ -1,6 +1,6 @@
 //! Writes down who asked for what.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use runtime::{AgentId, Change, Context};
@@ -14,8 +14,8 @@ use super::{
 };
 use crate::queue::{self, OUTBOX, Parcel};
 
-/// Accounts whose refusals are remembered; then all are forgotten.
-const ACCOUNTS: usize = 1000;
+/// Accounts that are refused within [`ONCE`]; further ones are passed over.
+const ACCOUNTS: usize = 32;
 
 /// The item that says who asked for what, and whether they may.
 pub(super) fn change(
@@ -50,21 +50,35 @@ pub(super) fn change(
     queue::push(OUTBOX, id.to_string(), &Parcel::Item(serde_json::to_value(item)?))
 }
 
-/// Who was refused, and when.
+/// Who was refused within the last while.
 #[derive(Debug, Default)]
-pub(super) struct Refusals(HashMap<AgentId, Instant>);
+pub(super) struct Refusals {
+    since: Option<Instant>,
+    told: HashSet<AgentId>,
+    passed_over: u64,
+}
 
 impl Refusals {
-    /// Whether `who` was not refused already a short time ago.
+    /// Whether `who` is to be told no, and that is to be written down: once in a while each, and
+    /// only so many, or strangers would fill the disk.
     pub(super) fn is_first(&mut self, who: &AgentId, now: Instant) -> bool {
+        if self.since.is_none_or(|since| now.duration_since(since) >= ONCE) {
+            if self.passed_over > 0 {
+                tracing::warn!(
+                    audit.passed_over = self.passed_over,
+                    "too many who may not ask; these were not written down"
+                );
+            }
+            *self = Self { since: Some(now), ..Self::default() };
+        }
         let who = who.to_bare();
-        if self.0.get(&who).is_some_and(|then| now.duration_since(*then) < ONCE) {
+        if self.told.contains(&who) {
             return false;
         }
-        if self.0.len() >= ACCOUNTS {
-            self.0.clear();
+        if self.told.len() >= ACCOUNTS {
+            self.passed_over += 1;
+            return false;
         }
-        self.0.insert(who, now);
-        true
+        self.told.insert(who)
     }
 }

@@ -58,21 +58,21 @@ const ORDERS: [(&str, &str, &str); 10] = [
 impl Order {
     /// Reads what somebody wrote.
     pub(super) fn read(text: &str) -> Self {
-        let text: String = text.chars().take(LONGEST).collect();
-        let text = text.trim().trim_start_matches('/');
+        let text = brief(text);
+        let text = text.trim_end().trim_start_matches(|it: char| it == '/' || it.is_whitespace());
         let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
         Self::named(&word.to_lowercase(), rest.trim()).unwrap_or_else(|| Self::Unknown(text.into()))
     }
 
     /// Reads what somebody filled in.
     pub(super) fn of(call: &Call) -> Self {
-        let filled = |name: &str| call.fields.get(name).map_or("", |it| it.trim());
+        let filled = |name: &str| call.fields.get(name).map(|it| brief(it)).unwrap_or_default();
         let rest = match call.node.as_str() {
             "why" => filled("uuid"),
             "approve" | "deny" => filled("jid"),
             _ => filled("name"),
         };
-        Self::named(&call.node, rest).unwrap_or_else(|| Self::Unknown(call.node.clone()))
+        Self::named(&call.node, rest.trim()).unwrap_or_else(|| Self::Unknown(brief(&call.node)))
     }
 
     fn named(word: &str, rest: &str) -> Option<Self> {
@@ -137,6 +137,10 @@ impl Order {
     }
 }
 
+fn brief(text: &str) -> String {
+    text.chars().take(LONGEST).collect()
+}
+
 /// The orders as commands.
 pub(super) fn commands() -> Vec<Command> {
     let named = ORDERS.iter().filter(|(word, ..)| *word != "help");
@@ -171,6 +175,7 @@ mod tests {
         assert_eq!(Order::read("Pause  root disk "), Order::Pause("root disk".to_owned()));
         assert_eq!(Order::read("dance"), Order::Unknown("dance".to_owned()));
         assert_eq!(Order::read(""), Order::Unknown(String::new()));
+        assert_eq!(Order::read("/ \r\n/ status"), Order::Status);
         assert_eq!(Order::read(&"x".repeat(5000)).to_string().len(), LONGEST);
     }
 

@@ -141,7 +141,9 @@ fn run(handle: &Handle, name: &str) -> Page {
     if handle.report().phase == Phase::Paused {
         return refused(format!("`{name}` is paused; `resume {name}` first"));
     }
-    handle.nudge();
+    if !handle.nudge() {
+        return refused(format!("`{name}` waits for no time; it does what it does when it must"));
+    }
     said(format!("`{name}` runs now"))
 }
 

@@ -69,13 +69,15 @@ pub(super) struct Rounds {
     timetable: Option<Timetable>,
     /// When the next round is due; none before the first.
     due: Option<Instant>,
+    /// When that is by the time of day, where the calendar says it.
+    occasion: Option<SystemTime>,
     /// The time of day at which the last round was due.
     last: Option<SystemTime>,
 }
 
 impl Rounds {
     pub(super) fn new(schedule: Schedule) -> Self {
-        Self { schedule, timetable: None, due: None, last: None }
+        Self { schedule, timetable: None, due: None, occasion: None, last: None }
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -98,7 +100,8 @@ impl Rounds {
                 return Ok(true);
             }
             if due <= Instant::now() {
-                self.last = Some(ctx.clock().now());
+                // The time of day may lag behind: the same occasion must not come twice.
+                self.last = self.occasion.max(Some(ctx.clock().now()));
                 return Ok(true);
             }
             if !matches!(self.schedule, Schedule::Every(_)) {
@@ -137,6 +140,7 @@ impl Rounds {
                 let time = ctx.clock().now();
                 let last = self.last.map_or(time, |last| last.max(time));
                 let next = self.timetable.as_ref().and_then(|it| it.next(last));
+                self.occasion = next;
                 next.map(|next| now + left(next, ctx.clock()))
             }
         };

@@ -209,7 +209,12 @@ impl Effect {
                 match verb {
                     Verb::Start => {
                         other.resume();
-                        other.nudge();
+                        if !other.nudge() {
+                            tracing::debug!(
+                                behaviour.other = name,
+                                "a machine starts a behaviour that waits for no time"
+                            );
+                        }
                     }
                     Verb::Pause => other.pause(),
                     Verb::Resume => other.resume(),

@@ -121,7 +121,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     Err(io::Error::other(format!("it is larger than {LARGEST} bytes")))
 }
 
-fn parse(text: &[u8], problems: &mut Vec<Problem>) -> Option<Definition> {
+pub(super) fn parse(text: &[u8], problems: &mut Vec<Problem>) -> Option<Definition> {
     let mut complain = |what: String| {
         problems.push(Problem { key: String::new(), what });
         None

@@ -10,6 +10,8 @@ use super::definition::{Event, StateOf};
 /// How long to sleep at most before the time of day is looked up again: it can be set.
 const NAP: Duration = Duration::from_mins(1);
 
+const NANOS: u128 = 1_000_000_000;
+
 /// The times of the state that a machine is in.
 #[derive(Debug)]
 pub(super) struct Timers {
@@ -155,6 +157,24 @@ impl Timers {
 
 /// The first multiple of `every` after `stayed`.
 fn next_round(every: Duration, stayed: Duration) -> Duration {
-    let rounds = stayed.as_nanos() / every.as_nanos().max(1) + 1;
-    every.saturating_mul(u32::try_from(rounds).unwrap_or(u32::MAX))
+    let every = every.as_nanos().max(1);
+    let nanos = (stayed.as_nanos() / every + 1).saturating_mul(every);
+    let (seconds, rest) = (nanos / NANOS, nanos % NANOS);
+    let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
+    Duration::new(seconds, u32::try_from(rest).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_round_is_always_still_to_come() {
+        for every in [Duration::from_nanos(1), Duration::from_millis(7), Duration::from_hours(9)] {
+            for stayed in [Duration::ZERO, Duration::from_hours(24 * 3650), every * 3] {
+                let next = next_round(every, stayed);
+                assert!(next > stayed && next - stayed <= every, "{every:?} {stayed:?} {next:?}");
+            }
+        }
+    }
 }

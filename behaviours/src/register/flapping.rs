@@ -44,6 +44,8 @@ impl Flapping {
             account.moves.push_back(now);
         }
         account.moves.retain(|then| now.duration_since(*then) < WINDOW);
+        // More of them would say no more.
+        account.moves.drain(..account.moves.len().saturating_sub(MOVES));
         account.flaps =
             account.moves.len() >= MOVES || (account.flaps && !account.moves.is_empty());
         presence.flapping = account.flaps;

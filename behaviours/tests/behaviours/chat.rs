@@ -196,3 +196,57 @@ async fn commands_do_the_same_with_forms() {
         ]
     );
 }
+
+#[tokio::test]
+async fn who_waits_for_no_time_is_not_said_to_run() {
+    let world = World::new();
+    let mut ops = world.person("ops@test");
+    let spec = Spec { template: behaviours::report::template(), ..Spec::default() };
+    let settings = behaviours::report::Settings { to: "nobody@test".into() };
+    world.probe.add(spec, move || behaviours::report::Report::from(settings.clone())).unwrap();
+    let told = ops.ask("run report").await;
+    assert_eq!(told, "`report` waits for no time; it does what it does when it must");
+}
+
+#[tokio::test]
+async fn a_crowd_of_strangers_does_not_fill_the_disk() {
+    let world = World::new();
+    for number in 0..1000 {
+        let mut message = Message::text(Performative::Inform, PROBE, "status");
+        message.performative = None;
+        message.from = Some(format!("stranger{number}@test").into());
+        while world.probe.door().deliver(message.clone()) == Delivery::Full {
+            tokio::task::yield_now().await;
+        }
+    }
+    let mut ops = world.person("ops@test");
+    assert!(ops.ask("help").await.starts_with("help"));
+    assert_eq!(world.audit().len(), 33);
+}
+
+#[tokio::test]
+async fn an_answer_goes_to_who_asked_and_to_nobody_else() {
+    let world = World::new();
+    let (mut ops, mut victim) = (world.person("ops@test"), world.person("anna@test"));
+    let mut message = Message::text(Performative::Inform, PROBE, "help");
+    message.performative = None;
+    message.from = Some("ops@test".into());
+    world.probe.door().deliver(message.with(runtime::Slot::ReplyTo, "anna@test"));
+    assert!(soon(ops.heard.recv()).await.unwrap().body.starts_with("help"));
+    assert!(victim.heard.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn what_is_filled_in_is_not_written_down_at_any_length() {
+    let world = World::new();
+    let (answer, page) = oneshot::channel();
+    let fields = [("name".to_owned(), "x".repeat(1 << 20))].into();
+    let call = Call { from: "ops@test/x".into(), node: "pause".to_owned(), fields, answer };
+    let desk = world.probe.door().desk().clone();
+    while desk.commands().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    desk.call(call).unwrap();
+    assert!(soon(page).await.unwrap().text.len() < 2000);
+    assert!(world.audit()[0].0.len() < 2000);
+}

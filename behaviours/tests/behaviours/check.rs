@@ -335,3 +335,21 @@ async fn a_tls_check_of_a_port_that_speaks_no_tls_fails() {
     `there`: received corrupt message of type InvalidContentType
     ");
 }
+
+/// The time of day stands still while tokio's goes on: the worst of clocks that lag behind.
+#[tokio::test(start_paused = true)]
+async fn no_occasion_of_the_calendar_comes_twice_when_the_clock_lags_behind() {
+    let store = store();
+    let text = format!("{QUICK}\nschedule = \"* * * * *\"");
+    let settings = settings(check::SETTINGS, check::Settings::read, &text, "".as_ref());
+    let disk: Arc<dyn runtime::Store> = Arc::<MemoryStore>::clone(&store);
+    let announcement = types::Announcement::default();
+    let mut agent = runtime::Agent::new("probe@test".into(), announcement, disk);
+    agent.add(Spec::default(), move || check::Check::from(settings.clone()));
+    let road = Hub::default().join(agent.door());
+    let _agent = agent.start(road);
+    tokio::time::sleep(Duration::from_mins(30)).await;
+    // One, or two where the minute is over just now.
+    let count = keys(&store, "outbox").len();
+    assert!((1..=2).contains(&count), "{count}");
+}

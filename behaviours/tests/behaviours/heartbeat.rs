@@ -12,7 +12,7 @@ use tokio::{
 };
 use types::{Exit, Phase, Report};
 
-use crate::support::{agent, item, listen, push_items, soon, store};
+use crate::support::{Strait, agent, item, listen, push_items, soon, store};
 
 states! {
     /// States of [`Jump`].
@@ -195,4 +195,23 @@ async fn who_went_against_a_protocol_is_told() {
     assert_eq!(told.len(), 1);
     assert_eq!((told[0].with.as_str(), told[0].conversation.as_str()), ("somebody@test", "c1"));
     assert_eq!(told[0].what, "heard `agree` before `request`");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_that_no_message_carries_is_told_in_part() {
+    let hub = Hub::default();
+    let mut aggregator = agent("aggregator@test", &["aggregate"], &store());
+    let mut heard = listen(&mut aggregator);
+    let road = hub.join(aggregator.door());
+    let _aggregator = aggregator.start(road);
+    let mut probe = agent("probe@test", &["check"], &store());
+    beat(&mut probe, "aggregator@test");
+    for _ in 0..40 {
+        let jump = Arc::new(Notify::new());
+        probe.add(Spec::default(), move || Jump(Arc::clone(&jump)));
+    }
+    let road = Strait::new(&hub, &probe, 0, 4000);
+    let _probe = probe.start(road);
+    let report: Report = soon(heard.recv()).await.unwrap().read().unwrap();
+    assert!((1..40).contains(&report.behaviours.len()), "{}", report.behaviours.len());
 }

@@ -9,9 +9,10 @@ use std::{
 };
 
 use behaviours::{courier, postbox};
+use bytes::Bytes;
 use runtime::{
-    Agent, AgentHandle, Behaviour, Context, Failure, Hub, MemoryStore, Message, Performative, Spec,
-    Template, states,
+    Agent, AgentHandle, Behaviour, Change, Context, Failure, Hub, Kept, MemoryStore, Message,
+    Performative, Spec, Store, StoreError, StoreFuture, Template, states,
 };
 use tokio::{sync::watch, time::Instant};
 
@@ -205,4 +206,122 @@ async fn a_full_inbox_confirms_nothing_and_loses_nothing() {
     let _sender = start(&hub, sender(&ours, "reader@test", 20));
     assert_eq!(reader.reads(20).await, (0..20).collect::<Vec<_>>());
     assert!(keys(&theirs, "inbox").len() <= 7);
+}
+
+/// A disk that fails once, at the first commit after it was told to.
+#[derive(Debug, Default)]
+struct Shaky {
+    disk: MemoryStore,
+    fails: AtomicUsize,
+}
+
+impl Store for Shaky {
+    fn commit(&self, changes: Vec<Change>) -> StoreFuture<'_, ()> {
+        if self.fails.swap(0, Ordering::SeqCst) > 0 {
+            let error = std::io::Error::other("the disk is shaky");
+            return Box::pin(std::future::ready(Err(StoreError::Medium(Arc::new(error)))));
+        }
+        self.disk.commit(changes)
+    }
+
+    fn read(&self, queue: &str, after: u64, limit: usize, bytes: usize) -> Result<Vec<Kept>, StoreError> {
+        self.disk.read(queue, after, limit, bytes)
+    }
+
+    fn count(&self, queue: &str) -> Result<u64, StoreError> {
+        self.disk.count(queue)
+    }
+
+    fn has(&self, queue: &str, key: &str) -> Result<bool, StoreError> {
+        self.disk.has(queue, key)
+    }
+
+    fn note(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
+        self.disk.note(key)
+    }
+
+    fn watch(&self) -> watch::Receiver<u64> {
+        self.disk.watch()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_postbox_that_starts_again_hands_nothing_over_twice() {
+    let (hub, ours, reader) = (Hub::default(), store(), Reader::default());
+    let theirs = Arc::new(Shaky::default());
+    let disk: Arc<dyn Store> = Arc::<Shaky>::clone(&theirs);
+    let mut agent = Agent::new("reader@test".into(), types::Announcement::default(), disk);
+    let postbox = agent.add(postbox::spec(), postbox::Postbox::default);
+    let copy = reader.clone();
+    let spec = Spec { template: Template::from(Performative::Inform), ..Spec::default() };
+    let handle = agent.add(spec, move || copy.clone());
+    // They are handed over and not read.
+    handle.pause();
+    let _receiver = start(&hub, agent);
+    let first = start(&hub, sender(&ours, "reader@test", 10));
+    holds(&theirs.disk, "inbox", 10).await;
+    first.shutdown().await;
+    theirs.fails.store(1, Ordering::SeqCst);
+    let _sender = start(&hub, sender(&ours, "reader@test", 1));
+    holds(&theirs.disk, "inbox", 11).await;
+    assert_eq!(postbox.report().restarts, 1);
+    handle.resume();
+    assert_eq!(reader.reads(11).await, [0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    tokio::time::sleep(Duration::from_mins(5)).await;
+    assert_eq!(reader.reads(11).await.len(), 11);
+    assert_eq!(keys(&theirs.disk, "inbox"), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_letters_than_are_in_hand_are_read_once_and_in_order() {
+    let (hub, ours, theirs, reader) = (Hub::default(), store(), store(), Reader::default());
+    let receiver = receiver(&hub, "reader@test", &theirs, &reader);
+    let behaviours = receiver.behaviours();
+    behaviours[2].pause();
+    let _sender = start(&hub, sender(&ours, "reader@test", 3000));
+    holds(&theirs, "inbox", 3000).await;
+    behaviours[2].resume();
+    reader.reads(3000).await;
+    holds(&theirs, "inbox", 0).await;
+    tokio::time::sleep(Duration::from_mins(5)).await;
+    let read: Vec<usize> = reader.read.borrow().iter().map(|it| it.parse().unwrap()).collect();
+    assert_eq!(read, (0..3000).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn somebody_who_is_paused_holds_up_nobody_else_and_misses_nothing() {
+    let (hub, ours, theirs) = (Hub::default(), store(), store());
+    let (reader, other) = (Reader::default(), Reader::default());
+    let mut agent = with_post("reader@test", &["read"], &theirs);
+    let copies = [reader.clone(), other.clone()];
+    let [paused, _] = copies.map(|copy| {
+        let template = Template::from(Performative::Inform);
+        agent.add(Spec { template, mailbox: 8, ..Spec::default() }, move || copy.clone())
+    });
+    paused.pause();
+    let _receiver = start(&hub, agent);
+    let _sender = start(&hub, sender(&ours, "reader@test", 100));
+    assert_eq!(other.reads(100).await.len(), 100);
+    assert!(reader.read.borrow().is_empty());
+    assert_eq!(keys(&theirs, "inbox").len(), 100, "one of two has not read them");
+    paused.resume();
+    assert_eq!(reader.reads(100).await, (0..100).collect::<Vec<_>>());
+    holds(&theirs, "inbox", 0).await;
+    assert_eq!(other.reads(100).await.len(), 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_inbox_is_handed_over_all_the_same() {
+    let (hub, ours, reader) = (Hub::default(), store(), Reader::default());
+    let theirs = Arc::new(MemoryStore::new(20));
+    let mut agent = with_post("reader@test", &["read"], &theirs);
+    let copy = reader.clone();
+    let template = Template::from(Performative::Inform);
+    let handle = agent.add(Spec { template, mailbox: 4, ..Spec::default() }, move || copy.clone());
+    handle.pause();
+    let _receiver = start(&hub, agent);
+    let _sender = start(&hub, sender(&ours, "reader@test", 60));
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    handle.resume();
+    assert_eq!(reader.reads(60).await, (0..60).collect::<Vec<_>>());
 }

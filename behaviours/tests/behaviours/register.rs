@@ -212,3 +212,42 @@ async fn news_come_in_the_conversation_in_which_they_were_asked_for() {
     assert_eq!(registrar.door().violations().0, 0);
     assert_eq!(asker.agent.door().violations().0, 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_takes_its_subscription_back_is_told_so_and_no_news() {
+    let hub = Hub::default();
+    let (registrar, _) = registrar(&hub, &store(), "");
+    let mut asker = Member::join(&hub, "b@test", "check");
+    let call = RollCall { duties: vec!["aggregate".to_owned()], ..RollCall::default() };
+    let say = |act, id: &str| {
+        let mut message = Message::new(act, REGISTRAR, &call)
+            .unwrap()
+            .with(Slot::Protocol, "fipa-subscribe")
+            .with(Slot::ReplyWith, "r1")
+            .in_conversation(id);
+        message.from = Some("b@test/1".into());
+        asker.agent.door().said(&message);
+        drop(asker.road.send(message));
+    };
+    say(Performative::Subscribe, "c1");
+    let roll = soon(asker.heard.recv()).await.unwrap();
+    assert_eq!(roll.performative, Some(Performative::Inform));
+    say(Performative::Cancel, "c1");
+    let over = soon(asker.heard.recv()).await.unwrap();
+    assert_eq!((over.performative, &*over.body), (Some(Performative::Inform), "cancelled"));
+    let _other = Member::join(&hub, "a@test", "aggregate");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(asker.heard.try_recv().is_err());
+    assert_eq!(registrar.door().violations().0, 0);
+    assert_eq!(asker.agent.door().violations().0, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_registrar_tells_is_no_question() {
+    let hub = Hub::default();
+    let (_registrar, _) = registrar(&hub, &store(), "");
+    let mut member = Member::join(&hub, "b@test", "check");
+    member.ask(Performative::Inform, "aggregate");
+    member.ask(Performative::QueryRef, "register");
+    assert_eq!(member.roll().await, [REGISTRAR]);
+}

@@ -187,3 +187,12 @@ fn a_roll_call_finds_by_duty_label_and_availability() {
     assert_eq!(find(RollCall { labels, ..all() }), "a@test");
     assert_eq!(find(RollCall { shows: vec![Show::Chat, Show::Away], ..all() }), "a@test c@test");
 }
+
+#[test]
+fn who_wants_no_messages_is_not_picked() {
+    let directory = Directory::default();
+    directory.note(Presence { priority: -1, ..presence("a@test", Show::Chat) });
+    assert_eq!(pick(&directory), None);
+    directory.note(presence("b@test", Show::Xa));
+    assert_eq!(pick(&directory).as_deref(), Some("b@test"));
+}

@@ -166,12 +166,7 @@ impl Ask {
         let (cancel, deadline) = (self.cancel.clone(), self.deadline);
         tokio::select! {
             biased;
-            message = ctx.receive() => {
-                if message.is_err() && !is_cancelling {
-                    say(ctx, further(&self.opening, Performative::Cancel)).await;
-                }
-                Ok(self.hear(ctx, message?).await)
-            }
+            message = ctx.receive() => Ok(self.hear(ctx, message?).await),
             () = cancel.cancelled(), if !is_cancelling => {
                 self.take_back(ctx).await;
                 Ok(Place::At(self.dialogue.state()))
@@ -267,6 +262,14 @@ impl Machine for Ask {
             Place::At(_) | Place::Overdue | Place::Broken | Place::Unsent => {
                 Ok(self.listen(ctx).await?)
             }
+        }
+    }
+
+    /// Takes back what is not over.
+    async fn stopped(&mut self, ctx: &mut Context) {
+        let stage = self.dialogue.state();
+        if !stage.is_over() && !matches!(stage, Stage::Start | Stage::Cancelling) {
+            say(ctx, further(&self.opening, Performative::Cancel)).await;
         }
     }
 }

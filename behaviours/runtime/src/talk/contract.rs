@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::join_all;
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{Leash, NoOpening, Outcome, ask, further, say, until};
@@ -141,23 +142,25 @@ impl Behaviour for Calling {
 
     async fn step(&mut self, state: State, ctx: &mut Context) -> Result<State, Failure> {
         let Some(contract) = &mut self.0 else { return Err(Failure::Interrupted) };
-        let next = match state {
+        Ok(match state {
             State::Calling => {
                 contract.call_everybody(ctx).await;
-                Ok(State::Collecting)
+                State::Collecting
             }
-            State::Collecting => contract.collect(ctx).await,
+            State::Collecting => contract.collect(ctx).await?,
             State::Choosing => {
                 contract.choose(ctx).await;
-                Ok(State::Awaiting)
+                State::Awaiting
             }
-            State::Awaiting => contract.wait(ctx).await,
-            State::Done => Ok(State::Done),
-        };
-        if next.is_err() {
+            State::Awaiting => contract.wait(ctx).await?,
+            State::Done => State::Done,
+        })
+    }
+
+    async fn stopped(&mut self, ctx: &mut Context) {
+        if let Some(contract) = &mut self.0 {
             contract.take_back(ctx).await;
         }
-        Ok(next?)
     }
 }
 
@@ -264,13 +267,12 @@ impl Contract {
 
     /// Takes back what is not over.
     async fn take_back(&mut self, ctx: &Context) {
-        let open = self
-            .parties
-            .iter()
-            .filter(|(_, it)| it.outcome.is_none() && it.dialogue.state() != Stage::Start);
-        for (partner, _) in open {
-            say(ctx, word(&self.cfp, Performative::Cancel, partner)).await;
-        }
+        let is_open =
+            |it: &Party| it.outcome.is_none() && it.dialogue.state() != Stage::Start;
+        let open = self.parties.iter().filter(|(_, it)| is_open(it));
+        let words: Vec<Message> =
+            open.map(|(who, _)| word(&self.cfp, Performative::Cancel, who)).collect();
+        join_all(words.into_iter().map(|it| say(ctx, it))).await;
     }
 }
 

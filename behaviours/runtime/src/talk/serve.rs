@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::join_all;
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{Answer, Bid, News, Participant, Word as Verdict, say, until};
@@ -303,6 +304,20 @@ impl<P: Participant> Behaviour for Serve<P> {
             () = until(next) => self.look_at_the_time(ctx).await,
         }
         Ok(Serving::Listening)
+    }
+
+    /// Tells everybody who waits for something that nothing comes of it.
+    async fn stopped(&mut self, ctx: &mut Context) {
+        while let Ok((number, word)) = self.inbox.try_recv() {
+            self.speak(ctx, number, word).await;
+        }
+        let words = self.talks.values().filter_map(|talk| {
+            let (protocol, stage) = (talk.dialogue.protocol(), talk.dialogue.state());
+            let ends = [Performative::Failure, Performative::Refuse, Performative::RejectProposal];
+            let may = |it: &Performative| protocol.next(stage, *it, Role::Participant).is_some();
+            talk.opening.reply(ends.into_iter().find(may)?, "whoever was asked is being stopped")
+        });
+        join_all(words.map(|it| say(ctx, it))).await;
     }
 }
 

@@ -327,10 +327,20 @@ async fn a_nudge_makes_a_round_out_of_turn() {
     let (_agent, behaviour) = start(Spec::default(), move || Periodic::new(task.clone(), every));
     tokio::time::sleep(Duration::from_secs(30)).await;
     assert_eq!(count.runs(), 1);
-    behaviour.nudge();
+    assert!(behaviour.nudge());
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(count.runs(), 2);
     // The next is due after a minute, as before.
     tokio::time::sleep(Duration::from_secs(30)).await;
     assert_eq!(count.runs(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_no_time_cannot_be_nudged() {
+    let (_agent, behaviour) = start(Spec::default(), || Timeout {
+        task: Count::default(),
+        after: Duration::from_mins(1),
+    });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!behaviour.nudge());
 }

@@ -48,6 +48,7 @@ impl Participant for Door {
                 ctx.sleep(Duration::from_secs(5)).await.unwrap_or_default();
                 Answer::Refuse("no".into())
             }
+            "wait for ever" => std::future::pending().await,
             "break" => panic!("it broke"),
             "dance" => Answer::NotUnderstood("a door does not dance".into()),
             _ => Answer::Refuse("it stays shut".into()),
@@ -419,4 +420,28 @@ async fn a_participant_takes_on_no_more_than_it_can_and_names_what_is_missing() 
         refused += usize::from(matches!(answer.await.unwrap(), Outcome::Refused(_)));
     }
     assert_eq!(refused, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_stopped_tells_everybody_who_waits() {
+    let hub = Hub::default();
+    let (mut served, made) = (agent("door@test", &["open"]), Door::default());
+    let handle = served.add(Serve::<Door>::spec(), move || Serve::new(made.clone()));
+    let _door = join(&hub, served);
+    let asker = join(&hub, agent("asker@test", &[]));
+    let begin_request = |body: &'static str| {
+        begin(&asker, Box::new(move |ctx| Box::pin(ctx.request(request(body), SOON)))).1
+    };
+    let open = begin_request("wait for ever");
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let late = begin_request("wait for ever");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    // It is stopped where it is not asked for its next step any more.
+    handle.pause();
+    handle.stop();
+    for outcome in [open, late] {
+        let outcome = outcome.await.unwrap().unwrap();
+        assert!(matches!(&outcome, Outcome::Failed(why) if why.body.contains("stopped")), "{outcome:?}");
+    }
+    assert_eq!(asker.door().violations().0, 0);
 }

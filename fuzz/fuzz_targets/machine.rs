@@ -1,0 +1,4 @@
+//! [`behaviours::fuzzing::machine`] under libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| behaviours::fuzzing::machine(bytes));
