@@ -431,7 +431,8 @@ mod tests {
 
     #[test]
     fn a_probe_may_be_nothing_but_a_machine() {
-        let machine = "[[behaviour]]\nrun = \"machine\"\n[behaviour.machine.state.a]\nfinal = true\n";
+        let machine =
+            "[[behaviour]]\nrun = \"machine\"\n[behaviour.machine.state.a]\nfinal = true\n";
         assert!(parse(&format!("role = \"probe\"\n{HEAD}{machine}")).is_ok());
     }
 }

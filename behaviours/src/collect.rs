@@ -188,7 +188,13 @@ pub(crate) fn fuzz(body: &str) {
         match admit(item, &message) {
             Ok((id, record)) => {
                 let value = record.value();
-                assert_eq!(value.pointer("/meta/source").and_then(Value::as_str).and_then(|it| it.split('/').next()), Some("a@test"));
+                assert_eq!(
+                    value
+                        .pointer("/meta/source")
+                        .and_then(Value::as_str)
+                        .and_then(|it| it.split('/').next()),
+                    Some("a@test")
+                );
                 let again = Record::parse(value.to_string().as_bytes()).map(|it| it.digest_hex());
                 assert_eq!(again.ok(), Some(record.digest_hex()), "{id}");
             }

@@ -170,7 +170,8 @@ async fn drive<M: Machine>(
 ) -> Exit {
     let mut machine = factory();
     let exit = go(&mut machine, ctx, board).await;
-    if exit == Exit::Stopped && tokio::time::timeout(LAST_WORDS, machine.stopped(ctx)).await.is_err()
+    if exit == Exit::Stopped
+        && tokio::time::timeout(LAST_WORDS, machine.stopped(ctx)).await.is_err()
     {
         debug!("it took too long to say its last words");
     }

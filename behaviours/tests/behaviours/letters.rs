@@ -224,7 +224,13 @@ impl Store for Shaky {
         self.disk.commit(changes)
     }
 
-    fn read(&self, queue: &str, after: u64, limit: usize, bytes: usize) -> Result<Vec<Kept>, StoreError> {
+    fn read(
+        &self,
+        queue: &str,
+        after: u64,
+        limit: usize,
+        bytes: usize,
+    ) -> Result<Vec<Kept>, StoreError> {
         self.disk.read(queue, after, limit, bytes)
     }
 

@@ -267,8 +267,7 @@ impl Contract {
 
     /// Takes back what is not over.
     async fn take_back(&mut self, ctx: &Context) {
-        let is_open =
-            |it: &Party| it.outcome.is_none() && it.dialogue.state() != Stage::Start;
+        let is_open = |it: &Party| it.outcome.is_none() && it.dialogue.state() != Stage::Start;
         let open = self.parties.iter().filter(|(_, it)| is_open(it));
         let words: Vec<Message> =
             open.map(|(who, _)| word(&self.cfp, Performative::Cancel, who)).collect();

@@ -441,7 +441,10 @@ async fn who_is_stopped_tells_everybody_who_waits() {
     handle.stop();
     for outcome in [open, late] {
         let outcome = outcome.await.unwrap().unwrap();
-        assert!(matches!(&outcome, Outcome::Failed(why) if why.body.contains("stopped")), "{outcome:?}");
+        assert!(
+            matches!(&outcome, Outcome::Failed(why) if why.body.contains("stopped")),
+            "{outcome:?}"
+        );
     }
     assert_eq!(asker.door().violations().0, 0);
 }
