@@ -1,5 +1,7 @@
 //! What reads stanzas and streams of others, as targets for fuzzing.
 
+#![expect(clippy::expect_used, reason = "what must not happen is to be found")]
+
 use std::{
     io,
     pin::Pin,

@@ -178,7 +178,9 @@ impl Context {
         if let Err(error) = self.store().commit(changes.collect()).await {
             tracing::warn!(%error, "letters that were dealt with will come again");
         }
-        keys.iter().for_each(|it| self.crew.handed.forget(it));
+        for key in keys {
+            self.crew.handed.forget(key);
+        }
     }
 
     /// Has a message delivered, however long that takes: it is on disk once this is answered, is

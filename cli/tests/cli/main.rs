@@ -5,6 +5,7 @@
 mod browser;
 mod calls;
 mod dashboard;
+mod failover;
 mod faults;
 mod platform;
 mod support;
