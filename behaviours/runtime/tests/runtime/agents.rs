@@ -354,7 +354,7 @@ async fn who_asks_to_see_us_waits_until_it_asks_no_more_and_a_crowd_leaves_room_
         door.request(&format!("a{number}@crowd/1").into());
     }
     door.request(&"anna@elsewhere/phone".into());
-    let anna = runtime::AgentId::from("anna@elsewhere");
+    let anna = AgentId::from("anna@elsewhere");
     assert!(door.requests().contains(&anna));
     assert_eq!(door.requests().len(), 33);
     door.withdraw(&"anna@elsewhere".into());
