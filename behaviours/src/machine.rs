@@ -27,6 +27,8 @@ use scalar::Scalar;
 use source::{Look, Source};
 use timers::Timers;
 
+use crate::patience::until;
+
 /// How often the file is looked at.
 const LOOK: Duration = Duration::from_secs(1);
 /// How long to wait when there is no room on disk.
@@ -372,12 +374,5 @@ pub(crate) fn fuzz(text: &[u8]) {
             drop(definition.template().to_string());
         }
         None => assert!(!problems.is_empty(), "it is refused without a reason"),
-    }
-}
-
-async fn until(time: Option<Instant>) {
-    match time {
-        Some(time) => tokio::time::sleep_until(time).await,
-        None => std::future::pending().await,
     }
 }

@@ -1,8 +1,18 @@
-//! How long to rest after a failure: longer each time, up to a bound.
+//! How long to wait: until a time, and after a failure longer each time, up to a bound.
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 const FIRST: Duration = Duration::from_millis(100);
+
+/// Waits until then; without a then for ever.
+pub(crate) async fn until(then: Option<Instant>) {
+    match then {
+        Some(then) => tokio::time::sleep_until(then).await,
+        None => std::future::pending().await,
+    }
+}
 
 /// Counts failures in a row.
 #[derive(Debug)]

@@ -16,6 +16,7 @@ use tokio::{
 use types::{Content, Presence, Roll, RollCall, Show};
 
 use crate::{
+    patience::until,
     queue::{self, OUTBOX, Parcel},
     report::presence_key,
 };
@@ -323,13 +324,6 @@ impl Register {
                 directory.note(presence(ctx, member, Show::Unavailable));
             }
         }
-    }
-}
-
-async fn until(time: Option<Instant>) {
-    match time {
-        Some(time) => tokio::time::sleep_until(time).await,
-        None => std::future::pending().await,
     }
 }
 
