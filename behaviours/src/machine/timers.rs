@@ -173,7 +173,10 @@ mod tests {
         for every in [Duration::from_nanos(1), Duration::from_millis(7), Duration::from_hours(9)] {
             for stayed in [Duration::ZERO, Duration::from_hours(24 * 3650), every * 3] {
                 let next = next_round(every, stayed);
-                assert!(next > stayed && next.saturating_sub(stayed) <= every, "{every:?} {stayed:?} {next:?}");
+                assert!(
+                    next > stayed && next.saturating_sub(stayed) <= every,
+                    "{every:?} {stayed:?} {next:?}"
+                );
             }
         }
     }
