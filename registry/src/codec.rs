@@ -13,8 +13,11 @@ use xmpp_parsers::{
     ns,
 };
 
+use crate::element::element;
+
 const TITLE: &str = "spade:x:metadata";
 const THREAD: &str = "_thread_node";
+const REPLY: &str = "urn:xmpp:reply:0";
 const PERFORMATIVE: &str = "performative";
 
 /// The largest body that is sent, in bytes: Prosody and ejabberd take stanzas of 256 KiB, and
@@ -50,8 +53,22 @@ pub(crate) fn write_to(to: Jid, message: &Message) -> message::Message {
     stanza.bodies.insert(message::Lang::default(), sayable(&message.body).into_owned());
     let conversation = message.slot(&Slot::ConversationId);
     stanza.thread = conversation.map(|id| Thread { parent: None, id: sayable(id).into_owned() });
-    stanza.payloads.push(form(message, conversation).into());
+    if is_chat(message) {
+        // People's clients open a window for a form. A reply (XEP-0461) they show as one.
+        let answers = message.slot(&Slot::InReplyTo);
+        let reply = |id| element("reply", REPLY, &[("id", &sayable(id))]).build();
+        let answers = answers.map(reply);
+        stanza.payloads.extend(answers);
+    } else {
+        stanza.payloads.push(form(message, conversation).into());
+    }
     stanza
+}
+
+/// Whether it is what people say: it names no act, and nothing that only a form could carry.
+fn is_chat(message: &Message) -> bool {
+    let is_plain = |slot: &Slot| matches!(slot, Slot::ConversationId | Slot::InReplyTo);
+    message.act().is_none() && message.slots().all(|(slot, _)| is_plain(slot))
 }
 
 fn form(message: &Message, conversation: Option<&str>) -> DataForm {
@@ -79,6 +96,10 @@ pub(crate) fn read(stanza: message::Message, me: &AgentId) -> Option<Message> {
     message.id = stanza.id.map(|id| id.0.into());
     message.from = stanza.from.map(|from| AgentId::from(from.as_str()));
     let form = stanza.payloads.iter().find(|it| it.is("x", ns::DATA_FORMS) && is_ours(it));
+    let reply = stanza.payloads.iter().find(|it| it.is("reply", REPLY));
+    if let Some(id) = reply.filter(|_| form.is_none()).and_then(|it| it.attr("id")) {
+        message.set(Slot::InReplyTo, id);
+    }
     for (name, value) in form.into_iter().flat_map(fields).take(FIELDS) {
         match (name, value.parse::<Performative>()) {
             (PERFORMATIVE, Ok(act)) => message.performative = Some(act),
@@ -197,6 +218,20 @@ mod tests {
         assert_eq!(parse(native).unwrap().slot(&Slot::ConversationId), Some("t1"));
         let spade = form("<field var='_thread_node'><value>t2</value></field>");
         assert_eq!(parse(&spade).unwrap().slot(&Slot::ConversationId), Some("t2"));
+    }
+
+    #[test]
+    fn what_people_say_has_no_form_and_is_still_known_for_an_answer() {
+        let mut answer = Message::text(Performative::Inform, AgentId::from("ops@test"), "well")
+            .with(Slot::ConversationId, "t1")
+            .with(Slot::InReplyTo, "m1");
+        answer.performative = None;
+        let xml = String::from(&Element::from(write(&answer).unwrap()));
+        insta::assert_snapshot!(xml, @"<message xmlns='jabber:client' to='ops@test' type='chat'><body>well</body><thread>t1</thread><reply xmlns='urn:xmpp:reply:0' id='m1'/></message>");
+        let stanza = message::Message::try_from(xml.parse::<Element>().unwrap()).unwrap();
+        let again = read(stanza, &"ops@test".into()).unwrap();
+        assert_eq!(again.slot(&Slot::InReplyTo), Some("m1"));
+        assert_eq!((again.performative, again.thread()), (None, Some("t1")));
     }
 
     #[test]

@@ -85,7 +85,7 @@ fn what_a_file_says_is_read_with_its_precedence() {
 fn a_bad_text_is_told_where_and_what_would_be_right() {
     let texts = [
         "",
-        "performative=requst",
+        "performative=demand",
         "performative~request",
         "performative",
         "to~a*",
@@ -109,7 +109,7 @@ fn a_bad_text_is_told_where_and_what_would_be_right() {
         .collect();
     insta::assert_snapshot!(told.join("\n"), @r#"
      => at character 1: the end where a condition such as `performative=request`, `!` or `(` should be
-    performative=requst => at character 20: no performative `requst`; FIPA has: accept-proposal, agree, cancel, cfp, confirm, disconfirm, failure, inform, inform-if, inform-ref, not-understood, propagate, propose, proxy, query-if, query-ref, refuse, reject-proposal, request, request-when, request-whenever, subscribe
+    performative=demand => at character 20: no performative `demand`; FIPA has: accept-proposal, agree, cancel, cfp, confirm, disconfirm, failure, inform, inform-if, inform-ref, not-understood, propagate, propose, proxy, query-if, query-ref, refuse, reject-proposal, request, request-when, request-whenever, subscribe
     performative~request => at character 13: `performative` is compared with `=` and one value only, as in `performative=request`
     performative => at character 13: `performative` is compared with `=` and one value only, as in `performative=request`
     to~a* => at character 3: `to` is compared with `=` and one value only, as in `to=a@example.org`
