@@ -98,7 +98,10 @@ async fn an_operator_asks_and_is_told() {
     let mut ops = world.person("ops@test");
     assert!(ops.ask("help").await.contains("\nwhy UUID: why a result"));
     let status = ops.ask("status").await;
-    assert!(status.starts_with("probe@test, test ") && status.contains("2 running"), "{status}");
+    assert!(
+        status.starts_with("probe@test, test ") && status.contains("2 behaviours, all running"),
+        "{status}"
+    );
     let listed = ops.ask("behaviours").await;
     assert!(listed.contains("disk (check): "), "{listed}");
     assert_eq!(ops.ask("pause root").await, "no behaviour `root`; there are: chat, disk");
