@@ -141,7 +141,8 @@ async fn an_operator_fills_in_the_form_of_a_command_and_a_stranger_gets_none() {
 
     let mut stranger = Spade::start("stranger@vedette.local", "correct horse", port).await;
     stranger.does(json!({"do": "call", "to": probe, "node": "pause"})).await;
-    let refused = stranger.sees("refused").await;
-    assert_eq!(refused["condition"], "forbidden", "{refused}");
+    let page = stranger.sees("page").await;
+    let no = json!([["error", "`stranger@vedette.local` is none of my operators"]]);
+    assert_eq!((&page["fields"], &page["notes"]), (&json!({}), &no), "{page}");
     audited(&platform, &[("status", true), ("pause load", true)]).await;
 }

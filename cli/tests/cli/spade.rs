@@ -69,7 +69,7 @@ command = ["true"]
 
 [[behaviour]]
 run = "machine"
-file = "door.toml"
+file = "machine.toml"
 "#;
 
 /// The first machine that a page shows.
@@ -85,7 +85,7 @@ async fn a_spade_agent_asks_the_machine_of_the_documentation_and_is_answered() {
     let mut parts =
         Parts::with(&[Part::new("aggregator", "aggregator", ""), Part::new("probe", "door", DOOR)])
             .await;
-    fs::write(parts.file("door.toml"), first_machine("machines.md")).unwrap();
+    fs::write(parts.file("machine.toml"), first_machine("machines.md")).unwrap();
     parts.prosody.add("visitor", &"correct horse".into()).await.unwrap();
     parts.start("aggregator");
     parts.start("door");
