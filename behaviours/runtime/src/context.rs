@@ -142,6 +142,25 @@ impl Context {
         }
     }
 
+    /// Writes to disk what came of the letters that were taken so far, and takes them from it with
+    /// the same commit: they are dealt with once, whatever is killed when. Where another behaviour
+    /// still has such a letter, it stays until that one has dealt with it too.
+    pub async fn commit(&mut self, mut changes: Vec<Change>) -> Result<(), StoreError> {
+        let taken = self.taken.iter().filter_map(|it| it.kept_as.clone());
+        let last: Vec<Arc<str>> = taken.filter(|it| self.crew.handed.is_last(it)).collect();
+        let gone = |key: &Arc<str>| Change::Remove { queue: INBOX, key: key.to_string() };
+        changes.extend(last.iter().map(gone));
+        self.store().commit(changes).await?;
+        for letter in std::mem::take(&mut self.taken) {
+            self.is_done_with(&letter, true);
+        }
+        self.dealt_with.retain(|it| !last.contains(it));
+        for key in &last {
+            self.crew.handed.forget(key);
+        }
+        Ok(())
+    }
+
     /// The letters that were taken so far are dealt with.
     pub(crate) async fn settle(&mut self) {
         for letter in std::mem::take(&mut self.taken) {

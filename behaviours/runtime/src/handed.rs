@@ -102,6 +102,11 @@ impl Handed {
         letter.is_dealt_with()
     }
 
+    /// Whether a letter is dealt with as soon as one more of those who have it has dealt with it.
+    pub(crate) fn is_last(&self, key: &str) -> bool {
+        self.lock().get(key).is_some_and(|it| it.is_complete && it.open == 1)
+    }
+
     /// A letter is not on disk any more.
     pub(crate) fn forget(&self, key: &str) {
         self.lock().remove(key);
@@ -128,11 +133,13 @@ mod tests {
         other.put(Arc::clone(&letter)).unwrap();
         assert_eq!(hand_over(), Handing::Waits);
         assert!(ones.take().is_some());
-        assert!(!handed.done("k", true), "the other one does not have it yet");
+        assert!(!handed.is_last("k"), "the other one does not have it yet");
+        assert!(!handed.done("k", true));
         others.take();
         assert_eq!(hand_over(), Handing::Complete { is_dealt_with: false });
         assert!(ones.take().is_none(), "nobody gets it twice");
         assert!(others.take().is_some());
+        assert!(handed.is_last("k"));
         assert!(handed.done("k", false));
         assert_eq!(hand_over(), Handing::Complete { is_dealt_with: true });
         handed.forget("k");

@@ -149,19 +149,20 @@ pub(super) fn commands() -> Vec<Command> {
 
 impl fmt::Display for Order {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Help => f.write_str("help"),
-            Self::Status => f.write_str("status"),
-            Self::Behaviours => f.write_str("behaviours"),
-            Self::Run(name) => write!(f, "run {name}"),
-            Self::Pause(name) => write!(f, "pause {name}"),
-            Self::Resume(name) => write!(f, "resume {name}"),
-            Self::Why(uuid) => write!(f, "why {uuid}"),
-            Self::Requests => f.write_str("requests"),
-            Self::Approve(jid) => write!(f, "approve {jid}"),
-            Self::Deny(jid) => write!(f, "deny {jid}"),
-            Self::Unknown(text) => f.write_str(text),
-        }
+        let (word, rest) = match self {
+            Self::Help => ("help", ""),
+            Self::Status => ("status", ""),
+            Self::Behaviours => ("behaviours", ""),
+            Self::Run(name) => ("run", &**name),
+            Self::Pause(name) => ("pause", &**name),
+            Self::Resume(name) => ("resume", &**name),
+            Self::Why(uuid) => ("why", &**uuid),
+            Self::Requests => ("requests", ""),
+            Self::Approve(jid) => ("approve", &**jid),
+            Self::Deny(jid) => ("deny", &**jid),
+            Self::Unknown(text) => (&**text, ""),
+        };
+        if rest.is_empty() { f.write_str(word) } else { write!(f, "{word} {rest}") }
     }
 }
 
@@ -176,6 +177,7 @@ mod tests {
         assert_eq!(Order::read("dance"), Order::Unknown("dance".to_owned()));
         assert_eq!(Order::read(""), Order::Unknown(String::new()));
         assert_eq!(Order::read("/ \r\n/ status"), Order::Status);
+        assert_eq!(Order::read("run ").to_string(), "run");
         assert_eq!(Order::read(&"x".repeat(5000)).to_string().len(), LONGEST);
     }
 

@@ -63,13 +63,8 @@ fn status(ctx: &Context) -> Page {
     let about = ctx.announcement();
     let mood = ctx.mood().borrow().clone();
     let labels: Vec<_> = about.labels.iter().map(|(name, it)| format!("{name}={it}")).collect();
-    let siblings = ctx.siblings();
-    let count = |is: fn(&Phase) -> bool| siblings.iter().filter(|it| is(&it.phase)).count();
-    let waits =
-        |queue| ctx.store().count(queue).map_or_else(|it| it.to_string(), |it| it.to_string());
     said(format!(
-        "{}, {} {}{}\n{}{}, load {} %\n{} behaviours: {} running, {} paused, {} starting again, {} \
-         over\n{} results wait to be delivered, {} were refused; {} messages that nobody wanted",
+        "{}, {} {}{}\n{}{}, load {} %\n{}\n{}",
         ctx.me(),
         about.role,
         about.version,
@@ -77,15 +72,55 @@ fn status(ctx: &Context) -> Page {
         format!("{:?}", mood.show).to_lowercase(),
         mood.status.map(|it| format!(": {it}")).unwrap_or_default(),
         mood.load,
-        siblings.len(),
-        count(|it| *it == Phase::Running),
-        count(|it| *it == Phase::Paused),
-        count(|it| *it == Phase::Restarting),
-        count(|it| matches!(it, Phase::Ended(_))),
-        waits(OUTBOX),
-        waits(REFUSED),
-        ctx.unwanted(),
+        phases(&ctx.siblings()),
+        deliveries(ctx),
     ))
+}
+
+/// How many behaviours there are, and how they are.
+fn phases(all: &[BehaviourReport]) -> String {
+    let count = |is: fn(&Phase) -> bool| all.iter().filter(|it| is(&it.phase)).count();
+    let parts = [
+        (count(|it| *it == Phase::Running), "running"),
+        (count(|it| *it == Phase::Paused), "paused"),
+        (count(|it| *it == Phase::Restarting), "starting again"),
+        (count(|it| matches!(it, Phase::Ended(_))), "over"),
+    ];
+    let there: Vec<_> = parts.iter().filter(|(count, _)| *count > 0).collect();
+    let behaviours = counted(all.len(), "behaviour", "behaviours");
+    match there.as_slice() {
+        [(count, how)] if *count > 1 => format!("{behaviours}, all {how}"),
+        there => {
+            let told: Vec<_> = there.iter().map(|(count, how)| format!("{count} {how}")).collect();
+            format!("{behaviours}: {}", told.join(", "))
+        }
+    }
+}
+
+/// What is still to be delivered, and what nobody took.
+fn deliveries(ctx: &Context) -> String {
+    let kept = |queue| ctx.store().count(queue).map(|it| usize::try_from(it).unwrap_or(usize::MAX));
+    let (waiting, refused) = match (kept(OUTBOX), kept(REFUSED)) {
+        (Ok(waiting), Ok(refused)) => (waiting, refused),
+        (Err(error), _) | (_, Err(error)) => return format!("its results cannot be read: {error}"),
+    };
+    let mut told = vec![match waiting {
+        0 => "no result waits to be delivered".to_owned(),
+        1 => "1 result waits to be delivered".to_owned(),
+        more => format!("{more} results wait to be delivered"),
+    }];
+    if refused > 0 {
+        told.push(format!("{} refused", counted(refused, "was", "were")));
+    }
+    let unwanted = usize::try_from(ctx.unwanted()).unwrap_or(usize::MAX);
+    if unwanted > 0 {
+        told.push(format!("nobody wanted {}", counted(unwanted, "message", "messages")));
+    }
+    told.join("; ")
+}
+
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 fn behaviours(ctx: &Context) -> Page {

@@ -45,7 +45,7 @@ impl Automaton {
     }
 
     /// Enters the first state.
-    pub(super) async fn begin_anew(&mut self, ctx: &Context) -> Result<(), Failure> {
+    pub(super) async fn begin_anew(&mut self, ctx: &mut Context) -> Result<(), Failure> {
         let definition = Arc::clone(&self.definition);
         let mut effects = Effects::default();
         let mut variables = self.variables.clone();
@@ -69,7 +69,7 @@ impl Automaton {
     /// be lost, is written to disk at once; then the rest of the world is told.
     pub(super) async fn take(
         &mut self,
-        ctx: &Context,
+        ctx: &mut Context,
         place: usize,
         way: &Way,
         message: Option<Arc<Message>>,
@@ -117,7 +117,7 @@ impl Automaton {
 
     async fn settle(
         &mut self,
-        ctx: &Context,
+        ctx: &mut Context,
         place: usize,
         variables: Vec<Scalar>,
         effects: Effects,
@@ -131,7 +131,7 @@ impl Automaton {
     /// Tells the world what it was not told yet.
     pub(super) async fn tell_what_is_owed(
         &mut self,
-        ctx: &Context,
+        ctx: &mut Context,
         place: usize,
     ) -> Result<(), Failure> {
         let owed: Vec<Effect> = std::mem::take(&mut self.owed);
@@ -144,10 +144,11 @@ impl Automaton {
         self.write_down(ctx, place, Vec::new()).await
     }
 
-    /// Writes down where it is, together with `changes`. While there is no room it waits.
+    /// Writes down where it is, together with `changes`, and that the letter that moved it is dealt
+    /// with. While there is no room it waits.
     pub(super) async fn write_down(
         &self,
-        ctx: &Context,
+        ctx: &mut Context,
         place: usize,
         mut changes: Vec<runtime::Change>,
     ) -> Result<(), Failure> {
@@ -158,7 +159,7 @@ impl Automaton {
             return Ok(());
         }
         loop {
-            match ctx.store().commit(changes.clone()).await {
+            match ctx.commit(changes.clone()).await {
                 Err(StoreError::Full { .. }) => ctx.sleep(NO_ROOM).await?,
                 done => return Ok(done?),
             }

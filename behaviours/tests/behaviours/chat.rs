@@ -98,11 +98,14 @@ async fn an_operator_asks_and_is_told() {
     let mut ops = world.person("ops@test");
     assert!(ops.ask("help").await.contains("\nwhy UUID: why a result"));
     let status = ops.ask("status").await;
-    assert!(status.starts_with("probe@test, test ") && status.contains("2 running"), "{status}");
+    assert!(
+        status.starts_with("probe@test, test ") && status.contains("2 behaviours, all running"),
+        "{status}"
+    );
     let listed = ops.ask("behaviours").await;
     assert!(listed.contains("disk (check): "), "{listed}");
     assert_eq!(ops.ask("pause root").await, "no behaviour `root`; there are: chat, disk");
-    assert_eq!(ops.ask("pause").await, "pause : which behaviour? There are: chat, disk");
+    assert_eq!(ops.ask("pause").await, "pause: which behaviour? There are: chat, disk");
     assert!(ops.ask("dance").await.starts_with("`dance` is nothing that can be asked for"));
     assert_eq!(ops.ask("pause chat").await, "`chat` is what answers you");
 }

@@ -1,6 +1,7 @@
 //! Letters: posted, delivered, dealt with, each once, whatever dies.
 
 use std::{
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -8,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use behaviours::{courier, postbox};
+use behaviours::{courier, machine, postbox};
 use bytes::Bytes;
 use runtime::{
     Agent, AgentHandle, Behaviour, Change, Context, Failure, Hub, Kept, MemoryStore, Message,
@@ -16,7 +17,7 @@ use runtime::{
 };
 use tokio::{sync::watch, time::Instant};
 
-use crate::support::{Strait, agent, holds, keys, soon, store};
+use crate::support::{Strait, agent, holds, keys, settings, soon, store};
 
 states! {
     /// Where somebody is who writes letters.
@@ -213,6 +214,8 @@ async fn a_full_inbox_confirms_nothing_and_loses_nothing() {
 struct Shaky {
     disk: MemoryStore,
     fails: AtomicUsize,
+    /// Commits that keep a result and let no letter go.
+    apart: AtomicUsize,
 }
 
 impl Store for Shaky {
@@ -220,6 +223,11 @@ impl Store for Shaky {
         if self.fails.swap(0, Ordering::SeqCst) > 0 {
             let error = std::io::Error::other("the disk is shaky");
             return Box::pin(std::future::ready(Err(StoreError::Medium(Arc::new(error)))));
+        }
+        let keeps = |it: &Change| matches!(it, Change::Push { queue: "outbox", .. });
+        let lets_go = |it: &Change| matches!(it, Change::Remove { queue: "inbox", .. });
+        if changes.iter().any(keeps) && !changes.iter().any(lets_go) {
+            self.apart.fetch_add(1, Ordering::SeqCst);
         }
         self.disk.commit(changes)
     }
@@ -276,6 +284,27 @@ async fn a_postbox_that_starts_again_hands_nothing_over_twice() {
     tokio::time::sleep(Duration::from_mins(5)).await;
     assert_eq!(reader.reads(11).await.len(), 11);
     assert_eq!(keys(&theirs.disk, "inbox"), [""; 0]);
+}
+
+/// Killed in between, it would deal with the letter twice.
+#[tokio::test(start_paused = true)]
+async fn what_a_machine_makes_of_a_letter_and_the_end_of_the_letter_are_one_commit() {
+    let (hub, ours, theirs) = (Hub::default(), store(), Arc::new(Shaky::default()));
+    let disk: Arc<dyn Store> = Arc::<Shaky>::clone(&theirs);
+    let mut agent = Agent::new("reader@test".into(), types::Announcement::default(), disk);
+    agent.add(postbox::spec(), postbox::Postbox::default);
+    let text = "[machine.state.reading]\n\
+                on = [{ message = 'performative=inform', do = [{ keep = \"read\", text = \"{body}\" }] }]";
+    let read: machine::Settings =
+        settings(machine::SETTINGS, machine::Settings::read, text, Path::new(""));
+    let (spec, diagram) = (read.spec(), read.diagram());
+    let made = move || machine::Automaton::from(read.clone());
+    agent.add_machine(spec, "machine", diagram, made).unwrap();
+    let _receiver = start(&hub, agent);
+    let _sender = start(&hub, sender(&ours, "reader@test", 10));
+    holds(&theirs.disk, "outbox", 10).await;
+    assert_eq!(keys(&theirs.disk, "inbox"), [""; 0]);
+    assert_eq!(theirs.apart.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,26 +1,16 @@
 //! Real SPADE agents, driven line by line.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Stdio,
-};
+use std::{path::Path, process::Stdio};
 
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
     process::{Child, ChildStdin, ChildStdout, Command},
-    sync::OnceCell,
 };
 
 use crate::support::{PASSWORD, World, within};
 
-/// What is installed, once in a target directory.
-const PACKAGES: [&str; 2] = ["spade==4.1.4", "greenlet"];
-
-/// What is installed without what it says it needs: databases, for examples of theirs.
-const BARE: [&str; 2] = ["spade-pubsub==0.3.0", "spade-artifact==0.3.2"];
-
-static PYTHON: OnceCell<PathBuf> = OnceCell::const_new();
+mod python;
 
 /// A SPADE agent in a process of its own, which ends when this is dropped.
 pub(crate) struct Spade {
@@ -39,7 +29,7 @@ impl Spade {
     }
 
     async fn start(kind: &str, world: &World, name: &str) -> Self {
-        let python = PYTHON.get_or_init(install).await;
+        let python = python::with_spade().await;
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/registry/spade/peer.py");
         let mut child = Command::new(python)
             .arg(script)
@@ -85,30 +75,4 @@ impl Spade {
         self.orders = None;
         self.sees("stopped").await;
     }
-}
-
-/// Makes the environment, once for all tests of all processes that share a target directory.
-async fn install() -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("spade-4.1.4");
-    let python = folder.join("bin/python");
-    let lock = std::fs::File::create(folder.with_extension("lock")).unwrap();
-    tokio::task::spawn_blocking(move || lock.lock().map(|()| lock)).await.unwrap().unwrap();
-    let done = folder.join("complete");
-    if !done.exists() {
-        call(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder)).await;
-        let pip = || {
-            let mut pip = Command::new(&python);
-            pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
-            pip
-        };
-        call(pip().args(PACKAGES)).await;
-        call(pip().arg("--no-deps").args(BARE)).await;
-        std::fs::write(done, "").unwrap();
-    }
-    python
-}
-
-async fn call(command: &mut Command) {
-    let status = command.status().await.unwrap();
-    assert!(status.success(), "{command:?} ended with {status}");
 }

@@ -1,0 +1,148 @@
+//! People talk to the agents of a platform, by the clients that they have anyway.
+
+use std::{fs, process::Command};
+
+use serde_json::{Value, json};
+
+use crate::{
+    spade::Spade,
+    support::{Platform, run, until},
+    terminal::Profanity,
+};
+
+const PROBE: &str = "probe2@vedette.local";
+
+/// The demonstration, with somebody who may control its agents and somebody who may nothing.
+async fn with_operators() -> Platform {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    fs::create_dir(&data).unwrap();
+    fs::write(data.join("operators.toml"), "\"ops@vedette.local\" = \"control\"\n").unwrap();
+    let platform = Platform::up_in(folder, &["--demo"]).await;
+    let registered = run(Command::new("prosodyctl")
+        .arg("--config")
+        .arg(platform.data("xmpp/prosody.cfg.lua"))
+        .args(["register", "stranger", "vedette.local", "correct horse"]));
+    assert!(registered.status.success(), "{registered:?}");
+    fs::write(platform.data("secrets/stranger"), "correct horse\n").unwrap();
+    platform
+}
+
+fn xmpp_port(platform: &Platform) -> u16 {
+    let ready = fs::read_to_string(platform.data("ready.json")).unwrap();
+    let ready: Value = serde_json::from_str(&ready).unwrap();
+    ready["xmpp"].as_str().unwrap().rsplit_once(':').unwrap().1.parse().unwrap()
+}
+
+async fn log_in(platform: &Platform, name: &str) -> Profanity {
+    let password = platform.data(&format!("secrets/{name}"));
+    let (port, authority) = (xmpp_port(platform), platform.data("xmpp/ca.pem"));
+    Profanity::log_in(&format!("{name}@vedette.local"), &password, port, &authority).await
+}
+
+/// Waits until what was asked for, in this order, is written down, and proven.
+async fn audited(platform: &Platform, asked: &[(&str, bool)]) {
+    until("all that was asked for is stamped", async || {
+        let page = platform.get("/api/v1/items?type=audit&limit=100").await;
+        let items = page["items"].as_array()?;
+        (items.len() >= asked.len() && items.iter().all(|it| it["proof"] == "stamped"))
+            .then_some(())
+    })
+    .await;
+    let page = platform.get("/api/v1/items?type=audit&limit=100").await;
+    let mut told: Vec<&str> = page["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["summary"].as_str().unwrap())
+        .collect();
+    let mut expected: Vec<String> = asked
+        .iter()
+        .map(|(what, allowed)| match allowed {
+            true => format!("ops@vedette.local asked for `{what}`"),
+            false => format!("stranger@vedette.local may not ask for `{what}`"),
+        })
+        .collect();
+    // What is asked for within a second may be listed in any order.
+    told.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(told, expected);
+}
+
+#[tokio::test]
+async fn an_operator_talks_to_a_probe_in_profanity_and_a_stranger_is_refused() {
+    let platform = with_operators().await;
+    let uuid = until("a result of the probe", async || {
+        let page = platform.get("/api/v1/items?type=disk&limit=1").await;
+        Some(page["items"].get(0)?["uuid"].as_str()?.to_owned())
+    })
+    .await;
+    let ops = log_in(&platform, "ops").await;
+    assert!(!ops.screen().contains("certificate"), "{}", ops.screen());
+    let why = format!("why {uuid}");
+    for (question, answer) in [
+        ("help", "run NAME: has a behaviour do now what it would do at its time pause NAME:"),
+        ("status", "probe2@vedette.local, probe"),
+        ("behaviours", "up-for-half-a-year (check): Waiting"),
+        ("run disk", "`disk` runs now"),
+        ("pause load", "`load` is paused; what comes for it waits"),
+        ("behaviours", "s, paused up-for-half-a-year (check):"),
+        ("resume load", "`load` goes on"),
+        (&*why, "it was delivered"),
+        ("pause nothing", "no behaviour `nothing`; there are: disk, load,"),
+    ] {
+        ops.asks(PROBE, question, answer).await;
+    }
+    let stranger = log_in(&platform, "stranger").await;
+    stranger.asks(PROBE, "pause load", "`stranger@vedette.local` is none of my operators").await;
+    ops.asks(PROBE, "status", "all running").await;
+    let asked = [
+        ("help", true),
+        ("status", true),
+        ("behaviours", true),
+        ("run disk", true),
+        ("pause load", true),
+        ("behaviours", true),
+        ("resume load", true),
+        (&*why, true),
+        ("pause nothing", true),
+        ("pause load", false),
+        ("status", true),
+    ];
+    audited(&platform, &asked).await;
+}
+
+#[tokio::test]
+async fn an_operator_fills_in_the_form_of_a_command_and_a_stranger_gets_none() {
+    let platform = with_operators().await;
+    let port = xmpp_port(&platform);
+    let password = fs::read_to_string(platform.data("secrets/ops")).unwrap();
+    let mut ops = Spade::start("ops@vedette.local", password.trim(), port).await;
+    let word = json!({"do": "send", "to": PROBE, "body": "status", "metadata": {}});
+    ops.does(word).await;
+    // Commands go to a connection, not to an account.
+    let probe = ops.sees("message").await["sender"].as_str().unwrap().to_owned();
+    assert!(probe.starts_with(&format!("{PROBE}/")), "{probe}");
+
+    ops.does(json!({"do": "call", "to": probe, "node": "pause"})).await;
+    let form = ops.sees("page").await;
+    assert_eq!(
+        (&form["status"], &form["fields"]["name"]),
+        (&json!("executing"), &json!("list-single"))
+    );
+    let filled = json!({
+        "do": "call", "to": probe, "node": "pause", "session": form["session"],
+        "action": "complete", "fields": {"name": "load"},
+    });
+    ops.does(filled).await;
+    let page = ops.sees("page").await;
+    assert_eq!(page["status"], "completed", "{page}");
+    assert!(page["notes"].to_string().contains("`load` is paused"), "{page}");
+
+    let mut stranger = Spade::start("stranger@vedette.local", "correct horse", port).await;
+    stranger.does(json!({"do": "call", "to": probe, "node": "pause"})).await;
+    let page = stranger.sees("page").await;
+    let no = json!([["error", "`stranger@vedette.local` is none of my operators"]]);
+    assert_eq!((&page["fields"], &page["notes"]), (&json!({}), &no), "{page}");
+    audited(&platform, &[("status", true), ("pause load", true)]).await;
+}
