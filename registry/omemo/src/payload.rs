@@ -1,0 +1,1 @@
+//! The payload of a message: sealed once, for all devices that get its key.
