@@ -42,6 +42,10 @@ mod guard;
 mod login;
 mod tls;
 
+mod identity;
+mod key_file;
+mod signing;
+
 pub mod prosody;
 
 #[cfg(any(test, feature = "fuzzing"))]
@@ -50,6 +54,9 @@ pub mod fuzzing;
 
 pub use account::{Account, Secret, Server, Subscriptions};
 pub use connect::ConnectError;
+pub use identity::DeviceIdentity;
+pub use key_file::KeyFileError;
 pub use road::{LinkState, XmppRoad};
+pub use signing::{NoKey, SigningKey, VerifyingKey};
 pub use tls::{Roots, TlsError};
 pub use tokio_xmpp::jid::BareJid;
