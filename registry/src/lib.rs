@@ -44,7 +44,9 @@ mod tls;
 
 mod identity;
 mod key_file;
+mod members;
 mod signing;
+mod transcript;
 
 pub mod prosody;
 
@@ -56,6 +58,7 @@ pub use account::{Account, Secret, Server, Subscriptions};
 pub use connect::ConnectError;
 pub use identity::DeviceIdentity;
 pub use key_file::KeyFileError;
+pub use members::{Members, MembersError, Validity};
 pub use road::{LinkState, XmppRoad};
 pub use signing::{NoKey, SigningKey, VerifyingKey};
 pub use tls::{Roots, TlsError};
