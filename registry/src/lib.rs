@@ -24,6 +24,7 @@ mod announce;
 mod contacts;
 mod greetings;
 
+mod admin;
 mod artifacts;
 mod errands;
 mod requests;

@@ -5,6 +5,7 @@
 //! a [`Presence`] says who is there; a [`Member`] is somebody whom the registry vouches for.
 
 mod content;
+mod enrolment;
 mod item;
 mod letter;
 mod member;
@@ -13,6 +14,11 @@ mod proof;
 mod report;
 
 pub use content::Content;
+pub use enrolment::{
+    EnrolmentAnswer, EnrolmentNews, EnrolmentOrder, EnrolmentOrders, EnrolmentRequest,
+    EnrolmentToken, Fate, Handover, HandoverAnswer, ListReport, PASSWORD_WORDS, PROOF_WORDS,
+    Registrar, TOKEN_PREFIX, Wish,
+};
 pub use item::{Item, Items, Meta, Payload, Receipt};
 pub use letter::Delivered;
 pub use member::{Device, ListHead, ListQuestion, ListUpdate, Member};
