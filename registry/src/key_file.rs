@@ -42,13 +42,18 @@ pub enum KeyFileError {
 
 /// Reads a file that holds a key.
 pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
+    read_up_to(path, LONGEST)
+}
+
+/// Reads a file that is not longer than `most` bytes.
+pub(crate) fn read_up_to(path: &Path, most: u64) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
     let failed = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => KeyFileError::Absent(path.to_owned()),
         _ => KeyFileError::File { path: path.to_owned(), source },
     };
     let mut bytes = Zeroizing::new(Vec::new());
-    File::open(path).map_err(failed)?.take(LONGEST + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > LONGEST {
+    File::open(path).map_err(failed)?.take(most + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > most {
         return Err(KeyFileError::Damaged { path: path.to_owned(), what: "key" });
     }
     Ok(bytes)

@@ -43,11 +43,16 @@ mod guard;
 mod login;
 mod tls;
 
+pub mod enrolment;
 mod identity;
 mod key_file;
 mod members;
+mod notary;
+mod possession;
 mod signing;
+mod token;
 mod transcript;
+mod trust;
 
 pub mod prosody;
 
@@ -60,7 +65,10 @@ pub use connect::ConnectError;
 pub use identity::DeviceIdentity;
 pub use key_file::KeyFileError;
 pub use members::{Members, MembersError, Validity};
+pub use notary::Notary;
 pub use road::{LinkState, XmppRoad};
 pub use signing::{NoKey, SigningKey, VerifyingKey};
 pub use tls::{Roots, TlsError};
+pub use token::{Token, TokenError};
 pub use tokio_xmpp::jid::BareJid;
+pub use trust::{Trust, TrustError};
