@@ -4,14 +4,14 @@
 //! the server does not have; nothing is answered before it is on disk.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
 
 use runtime::{
     AgentId, Behaviour, Chain, Change, Context, Errand, Failure, Fields, Message, Notary,
-    Performative, SendError, Setting, Spec, Template, states,
+    Performative, SendError, Setting, Spec, Store, Template, states,
 };
 use serde::{Deserialize, Serialize};
 use tokio::{
@@ -166,6 +166,8 @@ pub struct Enrol {
     entries: BTreeMap<String, Entry>,
     removals: BTreeMap<String, Removal>,
     moves: Option<broadcast::Receiver<Presence>>,
+    /// Who was revoked, and is not vouched for whatever a file says.
+    revoked: BTreeSet<String>,
     /// Who was told of which list, of those who are there.
     told: BTreeMap<AgentId, u64>,
     /// What is to be told to whom.
@@ -195,6 +197,7 @@ impl Enrol {
             entries: BTreeMap::new(),
             removals: BTreeMap::new(),
             moves: None,
+            revoked: BTreeSet::new(),
             told: BTreeMap::new(),
             telling: VecDeque::new(),
             talk: None,
@@ -249,6 +252,7 @@ impl Enrol {
         self.removals = removals
             .filter_map(|(key, it)| Some((key, serde_json::from_slice(&it).ok()?)))
             .collect();
+        self.revoked = noted(&*store, REVOKED)?.into_iter().collect();
         self.moves = Some(ctx.directory().moves());
         self.vouch(ctx).await
     }
@@ -258,12 +262,9 @@ impl Enrol {
     async fn vouch(&mut self, ctx: &Context) -> Result<(), Failure> {
         let Some(vouched) = self.notary.vouched() else { return Ok(()) };
         let serial = self.book.serial() + 1;
-        let known: Vec<String> = ctx
-            .store()
-            .note(VOUCHED)?
-            .map(|it| serde_json::from_slice(&it))
-            .transpose()?
-            .unwrap_or_default();
+        let vouched: Vec<Member> =
+            vouched.into_iter().filter(|it| !self.revoked.contains(&it.jid)).collect();
+        let known = noted(&**ctx.store(), VOUCHED)?;
         let jids: Vec<String> = vouched.iter().map(|it| it.jid.clone()).collect();
         let mut changes = Vec::new();
         for jid in known.iter().filter(|it| !jids.contains(it)) {
@@ -313,7 +314,7 @@ impl Enrol {
         let serial = self.book.serial();
         // Who was to be told of an older list needs that no more.
         self.telling.clear();
-        for jid in present.collect::<std::collections::BTreeSet<_>>() {
+        for jid in present.collect::<BTreeSet<_>>() {
             if self.book.get(&jid).is_some() {
                 let who = AgentId::from(jid.as_str());
                 self.telling.extend(update.iter().map(|it| (who.clone(), it.clone())));
@@ -507,6 +508,9 @@ impl Enrol {
                     let entry =
                         Entry { number, role, labels, expires_ms, stage, proof_key, password };
                     changes.extend(replace(ENROLMENTS, &name, &entry)?);
+                    if self.revoked.remove(&self.account(ctx, &name)) {
+                        changes.push(self.outcasts()?);
+                    }
                     self.entries.insert(name, entry);
                 }
                 Wish::Revoke => {
@@ -517,6 +521,10 @@ impl Enrol {
                     changes.extend(struck);
                     let entry = self.entries.remove(&name);
                     changes.push(Change::Remove { queue: ENROLMENTS, key: name.clone() });
+                    if was_member {
+                        self.revoked.insert(jid.clone());
+                        changes.push(self.outcasts()?);
+                    }
                     let is_ours = was_member || entry.is_some_and(|it| it.has_account());
                     if is_ours {
                         changes.extend(self.let_go(name, number, jid, Fate::Revoked)?);
@@ -533,6 +541,11 @@ impl Enrol {
         changes.push(self.kept(ctx)?);
         ctx.store().commit(changes).await?;
         Ok(())
+    }
+
+    fn outcasts(&self) -> Result<Change, serde_json::Error> {
+        let value = serde_json::to_vec(&self.revoked)?.into();
+        Ok(Change::Put { key: REVOKED.to_owned(), value })
     }
 
     /// The account of that name.
@@ -860,6 +873,15 @@ impl Enrol {
 
 /// The note of whom the operator of this process vouched for last.
 const VOUCHED: &str = "vouched members";
+
+/// The note of whom an operator revoked, and nobody enrolled since: a list of accounts.
+pub const REVOKED: &str = "revoked members";
+
+/// The accounts in a note.
+fn noted(store: &dyn Store, note: &str) -> Result<Vec<String>, Failure> {
+    let note = store.note(note)?.map(|it| serde_json::from_slice(&it)).transpose()?;
+    Ok(note.unwrap_or_default())
+}
 
 /// Whether it has joined and does not see us yet.
 fn is_strange(stage: &Stage) -> bool {
