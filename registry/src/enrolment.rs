@@ -2,11 +2,12 @@
 //! registrar and the agent judge each other.
 
 use aws_lc_rs::hmac;
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use omemo::IdentityKey;
 use types::{Device, EnrolmentAnswer, EnrolmentRequest, Handover, ListHead, Member};
 
 use crate::{
-    DeviceIdentity, SigningKey, VerifyingKey,
+    DeviceIdentity, Secret, SigningKey, VerifyingKey,
     members::{Members, key_bytes},
     possession,
     token::Token,
@@ -173,6 +174,13 @@ pub fn accept(
         && answer.member.devices == [ours]
         && answer.member.evidence_key == keys.evidence.public().to_string();
     if is_ours { Ok(()) } else { Err(ProofError::OtherKeys) }
+}
+
+/// A password of 256 bits that nobody can foresee.
+pub fn random_password() -> Result<Secret, ProofError> {
+    let mut bytes = [0_u8; 32];
+    getrandom::fill(&mut bytes).map_err(|_| ProofError::Random)?;
+    Ok(BASE64_URL_SAFE_NO_PAD.encode(bytes).as_str().into())
 }
 
 fn nonce() -> Result<String, ProofError> {

@@ -62,6 +62,11 @@ impl DeviceIdentity {
         }
     }
 
+    /// Its identity key as lists of members have it: 64 hexadecimal digits.
+    pub fn fingerprint(&self) -> String {
+        hex::encode(self.identity.key().0.0)
+    }
+
     /// Where it is kept.
     pub fn file(state: &Path) -> PathBuf {
         state.join(FILE)

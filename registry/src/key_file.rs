@@ -61,7 +61,7 @@ pub(crate) fn read_up_to(path: &Path, most: u64) -> Result<Zeroizing<Vec<u8>>, K
 
 /// Writes a file in one step: after a crash the old one is there, or the new one. Its folder is
 /// made where there is none.
-pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), KeyFileError> {
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), KeyFileError> {
     replace(path, bytes).map_err(|source| KeyFileError::File { path: path.to_owned(), source })
 }
 

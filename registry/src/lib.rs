@@ -64,7 +64,7 @@ pub mod fuzzing;
 pub use account::{Account, Secret, Server, Subscriptions};
 pub use connect::ConnectError;
 pub use identity::DeviceIdentity;
-pub use key_file::KeyFileError;
+pub use key_file::{KeyFileError, write as write_private};
 pub use members::{Members, MembersError, Validity};
 pub use notary::Notary;
 pub use pin::{PinError, pinned_authority};
