@@ -22,7 +22,7 @@ use types::{EnrolmentAnswer, EnrolmentRequest, Member};
 use crate::petition::{Petition, PetitionError};
 
 /// How long the account may take to be there.
-const ACCOUNT: Duration = Duration::from_secs(15);
+const ACCOUNT: Duration = Duration::from_secs(5);
 /// How soon it is tried again.
 const AGAIN: Duration = Duration::from_millis(500);
 

@@ -811,23 +811,32 @@ impl Enrol {
         let Some((name, removal)) = self.removals.first_key_value() else { return Ok(()) };
         let (name, removal) = (name.clone(), removal.clone());
         let account = AgentId::from(removal.jid.as_str());
-        // Where it cannot be denied, it has no account in a moment.
-        drop(ctx.until_stopped(ctx.run(Errand::Deny(account.clone()))).await?);
-        let removed = ctx.until_stopped(ctx.run(Errand::RemoveAccount(account))).await?;
+        let removed = ctx.until_stopped(ctx.run(Errand::RemoveAccount(account.clone()))).await?;
         let mut changes = vec![Change::Remove { queue: REMOVALS, key: name.clone() }];
         match removed {
-            Ok(()) => changes.push(news(ctx, removal.number, &name, removal.fate)?),
+            Ok(()) => changes.push(news(ctx, removal.number, &name, removal.fate.clone())?),
             Err(error @ (SendError::Unable(_) | SendError::Unknown(_))) => {
                 // It is no member any more; an operator must see to its account.
                 let why = format!("its account is still there: {error}");
                 changes.push(news(ctx, removal.number, &name, Fate::Failed(why))?);
-                changes.push(news(ctx, removal.number, &name, removal.fate)?);
+                changes.push(news(ctx, removal.number, &name, removal.fate.clone())?);
             }
             Err(error) => return self.trouble(ctx, &error),
         }
         self.trouble.restore();
         ctx.store().commit(changes).await?;
         self.removals.remove(&name);
+        // The server need not tell us that it left; whoever takes the name later is a stranger.
+        ctx.directory().note(Presence {
+            jid: removal.jid,
+            show: Show::Unavailable,
+            since_ms: ctx.clock().now_ms(),
+            why: Some("it has no account any more".to_owned()),
+            ..Presence::default()
+        });
+        if let Err(error) = ctx.until_stopped(ctx.run(Errand::Deny(account))).await? {
+            tracing::debug!(%error, "who has no account any more could not be denied our presence");
+        }
         tracing::info!(enrolment.name = name, "`{name}` has no account any more");
         Ok(())
     }
