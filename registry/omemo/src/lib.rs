@@ -1,12 +1,24 @@
 //! XEP-0384 as a machine without I/O: push what came in, pull what must go out.
 
-mod bundle;
-mod key;
-pub mod payload;
+pub mod machine;
 pub mod ratchet;
+pub mod payload;
+pub mod wire;
+mod envelope;
+mod bundle;
+mod trust;
+pub mod store;
+mod key;
+mod signature;
+mod kdf;
+mod protobuf;
+mod element;
 
 pub use bundle::{Bundle, BundleError, Prekey, SignedPrekey};
+pub use envelope::EnvelopeError;
 pub use key::{Identity, IdentityKey, Pair, PublicKey, Secret, WeakKey};
+pub use machine::{Machine, Settings};
+pub use trust::{Believed, Distrust, Trust};
 
 /// Which OMEMO two devices speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,6 +30,9 @@ pub enum Namespace {
 }
 
 impl Namespace {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Axolotl, Self::Omemo2];
+
     /// As XML names it.
     pub fn as_str(self) -> &'static str {
         match self {
