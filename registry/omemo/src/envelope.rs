@@ -8,10 +8,10 @@ use crate::key::random;
 const SCE: &str = "urn:xmpp:sce:1";
 
 /// Elements within elements that are read.
-pub const DEEPEST: usize = 32;
+pub(crate) const DEEPEST: usize = 32;
 
 /// How far the writer's clock may be off, in seconds.
-pub const MARGIN: i64 = 24 * 60 * 60;
+pub(crate) const MARGIN: i64 = 24 * 60 * 60;
 
 /// Why the inside of a message is refused, though it was sealed by whom it should.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -60,8 +60,7 @@ pub(crate) fn read(
     if depth(envelope) > DEEPEST {
         return Err(EnvelopeError::TooDeep);
     }
-    let mut envelope =
-        Element::from_reader(envelope).map_err(|_| EnvelopeError::Malformed)?;
+    let mut envelope = Element::from_reader(envelope).map_err(|_| EnvelopeError::Malformed)?;
     if !envelope.is("envelope", SCE) {
         return Err(EnvelopeError::Malformed);
     }
@@ -76,13 +75,11 @@ pub(crate) fn read(
     }
     let stamp = envelope.get_child("time", SCE).and_then(|it| it.attr("stamp"));
     let stamp = stamp.ok_or(EnvelopeError::Malformed)?;
-    let time =
-        OffsetDateTime::parse(stamp, &Rfc3339).map_err(|_| EnvelopeError::Malformed)?;
+    let time = OffsetDateTime::parse(stamp, &Rfc3339).map_err(|_| EnvelopeError::Malformed)?;
     if (time.unix_timestamp() - now).abs() > MARGIN {
         return Err(EnvelopeError::Time(stamp.to_owned()));
     }
-    let mut content =
-        envelope.remove_child("content", SCE).ok_or(EnvelopeError::Malformed)?;
+    let mut content = envelope.remove_child("content", SCE).ok_or(EnvelopeError::Malformed)?;
     Ok(content.take_contents_as_children().collect())
 }
 

@@ -1,18 +1,18 @@
 //! XEP-0384 as a machine without I/O: push what came in, pull what must go out.
 
-pub mod machine;
-pub mod ratchet;
-pub mod payload;
-pub mod wire;
-mod envelope;
 mod bundle;
-mod trust;
-pub mod store;
-mod key;
-mod signature;
-mod kdf;
-mod protobuf;
 mod element;
+mod envelope;
+mod kdf;
+mod key;
+pub mod machine;
+pub mod payload;
+mod protobuf;
+pub mod ratchet;
+mod signature;
+pub mod store;
+mod trust;
+pub mod wire;
 
 pub use bundle::{Bundle, BundleError, Prekey, SignedPrekey};
 pub use envelope::EnvelopeError;

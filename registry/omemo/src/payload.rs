@@ -4,11 +4,7 @@ use aes_gcm::{AesGcm, KeyInit, aead::AeadInOut, aead::array::typenum};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use crate::{
-    Namespace,
-    kdf::MessageKeys,
-    key::random,
-};
+use crate::{Namespace, kdf::MessageKeys, key::random};
 
 const KEYS: &[u8] = b"OMEMO Payload";
 

@@ -192,8 +192,7 @@ pub fn read_devices(list: &Element) -> Result<(Namespace, Vec<u32>), WireError> 
         Namespace::Axolotl => list.name() == "list",
         Namespace::Omemo2 => list.name() == "devices",
     };
-    let namespace =
-        namespace(list).filter(named).ok_or(WireError::Unexpected("devices"))?;
+    let namespace = namespace(list).filter(named).ok_or(WireError::Unexpected("devices"))?;
     let mut devices = Vec::new();
     for device in list.children().filter(|it| it.is("device", namespace.as_str())) {
         let Some(id) = number(device, "id").filter(|it| is_device(*it)) else { continue };
@@ -230,11 +229,7 @@ pub fn read_bundle(element: &Element) -> Result<(Namespace, Bundle), WireError> 
     Ok((namespace, bundle))
 }
 
-fn child<'a>(
-    element: &'a Element,
-    name: &'static str,
-    ns: &str,
-) -> Result<&'a Element, WireError> {
+fn child<'a>(element: &'a Element, name: &'static str, ns: &str) -> Result<&'a Element, WireError> {
     element.get_child(name, ns).ok_or(WireError::Missing(name))
 }
 
@@ -268,7 +263,8 @@ fn read_axolotl(element: &Element) -> Result<Bundle, WireError> {
 
 fn read_omemo2(element: &Element) -> Result<Bundle, WireError> {
     let ns = Namespace::Omemo2.as_str();
-    let bytes = |name| decode_exactly::<32>(child(element, name, ns)?).ok_or(WireError::Missing(name));
+    let bytes =
+        |name| decode_exactly::<32>(child(element, name, ns)?).ok_or(WireError::Missing(name));
     let identity = bytes("ik")?;
     let signed = child(element, "spk", ns)?;
     let prekeys = child(element, "prekeys", ns)?.children();

@@ -3,14 +3,16 @@
 use minidom::Element;
 
 use super::{
-    Device, Engine, Kept, MENDING, Machine, Record, Refusal, outgoing::{Fetch, List}, prekeys::Spent,
+    Device, Engine, Kept, MENDING, Machine, Record, Refusal,
+    outgoing::{Fetch, List},
+    prekeys::Spent,
     slot::Slot,
 };
 use crate::{
     IdentityKey, envelope, payload,
     ratchet::{Exchange, Ratchet, RatchetError},
     store::Store,
-    wire::{Encrypted, Key},
+    wire::{DEVICES, Encrypted, Key},
 };
 
 /// What was sealed.
@@ -173,13 +175,20 @@ impl<S: Store> Machine<S> {
         }
     }
 
-    /// Whether an account has such a device, as far as we know: the server could name any.
+    /// Whether an account has such a device, as far as we know: the server could name any, and as
+    /// many as it likes.
     fn expects(&self, device: &Device) -> bool {
         if let Some(ids) = self.trust.devices(&device.account) {
             return ids.contains(&device.id);
         }
         let list = self.lists.get(&(device.account.clone(), device.namespace));
-        matches!(list, Some(List::Known(ids)) if ids.contains(&device.id))
+        match list {
+            Some(List::Known(ids)) => ids.contains(&device.id),
+            _ => {
+                let others = self.mended.keys().filter(|it| it.account == device.account);
+                self.trust.knows(&device.account) && others.count() < DEVICES
+            }
+        }
     }
 
     /// Begins a new session with a device that is believed and whose messages do not open any
@@ -198,10 +207,7 @@ impl<S: Store> Machine<S> {
             _ => false,
         };
         let recently = self.mended.get(device).is_some_and(|at| now - at < MENDING);
-        let asked = matches!(
-            self.bundles.get(device),
-            Some(Fetch::ForMessage | Fetch::ForMending)
-        );
+        let asked = matches!(self.bundles.get(device), Some(Fetch::ForMessage | Fetch::ForMending));
         if lost && !recently && !asked && self.expects(device) {
             self.mended.insert(device.clone(), now);
             self.fetch(device.clone(), Fetch::ForMending);

@@ -6,7 +6,8 @@ use minidom::Element;
 
 use super::{Device, Engine, Kept, Machine, Notice, Record, Request, Unsealable, slot::Slot};
 use crate::{
-    Bundle, IdentityKey, Namespace, envelope, key::random,
+    Bundle, IdentityKey, Namespace, envelope,
+    key::random,
     payload,
     ratchet::Ratchet,
     store::Store,
@@ -136,11 +137,9 @@ impl<S: Store> Machine<S> {
     /// The devices of an account, and how each is spoken to; `None` while a list is asked for.
     /// Where the numbers of the devices are vouched for, nobody is asked.
     fn recipients(&mut self, account: &str) -> Option<Vec<Device>> {
-        let device =
-            |id, namespace| Device { account: account.to_owned(), id, namespace };
-        let is_other = |it: &Device| {
-            it.id != self.settings.device || account != self.settings.account
-        };
+        let device = |id, namespace| Device { account: account.to_owned(), id, namespace };
+        let is_other =
+            |it: &Device| it.id != self.settings.device || account != self.settings.account;
         if let Some(ids) = self.trust.devices(account) {
             let devices = ids.into_iter().map(|id| device(id, Namespace::Omemo2));
             return Some(devices.filter(is_other).collect());
@@ -167,7 +166,12 @@ impl<S: Store> Machine<S> {
         // Of two ways to one device the older: it is the one that clients have used for long.
         let mut seen = BTreeSet::new();
         let all = lists.iter().flat_map(|(namespace, ids)| ids.iter().map(|id| (*id, *namespace)));
-        Some(all.filter(|(id, _)| seen.insert(*id)).map(|(id, it)| device(id, it)).filter(is_other).collect())
+        Some(
+            all.filter(|(id, _)| seen.insert(*id))
+                .map(|(id, it)| device(id, it))
+                .filter(is_other)
+                .collect(),
+        )
     }
 
     /// Those that there is a session with. For the others a bundle is asked for, unless that came
@@ -284,4 +288,3 @@ struct Reached {
     /// Whether the server was asked for the bundle of another.
     waiting: bool,
 }
-

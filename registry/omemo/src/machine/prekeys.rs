@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Bundle, Identity, Namespace, Pair, Prekey, PublicKey, SignedPrekey,
-};
+use crate::{Bundle, Identity, Namespace, Pair, Prekey, PublicKey, SignedPrekey};
 
 /// Prekeys that are published.
 pub const PUBLISHED: usize = 100;

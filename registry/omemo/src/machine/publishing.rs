@@ -65,9 +65,8 @@ impl<S: Store> Machine<S> {
     /// go back in time, and keys that were used might be used again.
     pub(super) fn on_our_bundle(&mut self, bundle: Option<&Bundle>, now: i64) {
         self.publishing.looked = true;
-        let genuine = bundle.filter(|it| {
-            it.identity == self.identity() && it.check(Namespace::Omemo2).is_ok()
-        });
+        let genuine = bundle
+            .filter(|it| it.identity == self.identity() && it.check(Namespace::Omemo2).is_ok());
         if let Some(published) = genuine.filter(|it| self.prekeys.are_older_than(it)) {
             let changed = self.prekeys.renew_beyond(published, now);
             self.note(changed);

@@ -32,10 +32,6 @@ impl Slot {
         self.active.peer()
     }
 
-    pub(crate) fn is_confirmed(&self) -> bool {
-        self.active.confirmed()
-    }
-
     /// Uses another session from now on.
     pub(crate) fn replace(&mut self, active: Engine) {
         let old = std::mem::replace(&mut self.active, active);

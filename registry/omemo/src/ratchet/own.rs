@@ -14,7 +14,10 @@ use crate::{
 };
 
 /// Keys of skipped messages that one session keeps; of more the oldest is let go.
-pub const KEPT: usize = 2000;
+pub(super) const KEPT: usize = 2000;
+
+/// Ratchet keys of the other side that are remembered, so that a replay is known for what it is.
+const PAST: usize = 8;
 
 /// The version of the older namespace's messages: 3, twice.
 const VERSION: u8 = 0x33;
@@ -67,6 +70,8 @@ pub struct Own {
     /// Our ratchet key, and the other side's.
     pub(super) ours: Pair,
     pub(super) theirs: Option<PublicKey>,
+    /// Those that the other side used before, the newest first.
+    pub(super) past: VecDeque<PublicKey>,
     pub(super) sending: Option<Chain>,
     pub(super) receiving: Option<Chain>,
     /// Messages of our chain before this one.
@@ -188,7 +193,8 @@ impl<'a> Parts<'a> {
         let mac_length = labels(namespace).mac;
         let (authenticated, mac, body, [ratchet, number, previous]) = match namespace {
             Namespace::Axolotl => {
-                let (message, mac) = bytes.split_at_checked(bytes.len().checked_sub(mac_length)?)?;
+                let (message, mac) =
+                    bytes.split_at_checked(bytes.len().checked_sub(mac_length)?)?;
                 (message, mac, message.strip_prefix(&[VERSION])?, [1, 2, 3])
             }
             Namespace::Omemo2 => {
@@ -237,7 +243,12 @@ impl Own {
     }
 
     /// A root key from the last one (Double Ratchet section 5.2), and the key of a new chain.
-    fn turn(&self, root: &Secret, ours: &Pair, theirs: &PublicKey) -> Result<(Secret, Chain), RatchetError> {
+    fn turn(
+        &self,
+        root: &Secret,
+        ours: &Pair,
+        theirs: &PublicKey,
+    ) -> Result<(Secret, Chain), RatchetError> {
         let shared = ours.agree(theirs)?;
         let derived = hkdf::<64>(root.expose(), shared.expose(), labels(self.namespace).root);
         let (root, chain) = derived.split_first_chunk::<32>().unwrap_or((&[0; 32], &[]));
@@ -287,6 +298,7 @@ impl Own {
         let current = self.receiving.as_ref().filter(|_| self.theirs == Some(parts.ratchet));
         let (root, mut receiving) = match current {
             Some(chain) => (None, chain.clone()),
+            None if self.past.contains(&parts.ratchet) => return Err(RatchetError::Duplicate),
             None => {
                 if let (Some(chain), Some(theirs)) = (&self.receiving, self.theirs) {
                     skip(&mut chain.clone(), parts.previous, theirs, &mut skipped)?;
@@ -318,7 +330,10 @@ impl Own {
         let Advance { root, receiving, skipped } = advance;
         if let Some(root) = root {
             self.root = root;
-            self.theirs = Some(parts.ratchet);
+            if let Some(theirs) = self.theirs.replace(parts.ratchet) {
+                self.past.push_front(theirs);
+            }
+            self.past.truncate(PAST);
             // The sending half of the step is made when something is sent.
             if let Some(chain) = self.sending.take() {
                 self.previous = chain.next;
@@ -387,6 +402,7 @@ impl Ratchet for Own {
             root: agree(namespace, shared),
             ours: Pair::random(),
             theirs: Some(signed),
+            past: VecDeque::new(),
             sending: None,
             receiving: None,
             previous: 0,
@@ -424,6 +440,7 @@ impl Ratchet for Own {
             root: agree(namespace, shared),
             ours: signed_prekey.clone(),
             theirs: None,
+            past: VecDeque::new(),
             sending: None,
             receiving: None,
             previous: 0,

@@ -32,6 +32,8 @@ pub(super) fn write(session: &Own) -> Zeroizing<Vec<u8>> {
     if let Some(theirs) = session.theirs {
         out.extend_from_slice(&theirs.0);
     }
+    out.push(u8::try_from(session.past.len()).unwrap_or_default());
+    session.past.iter().for_each(|it| out.extend_from_slice(&it.0));
     for chain in [&session.sending, &session.receiving] {
         out.push(u8::from(chain.is_some()));
         if let Some(chain) = chain {
@@ -75,6 +77,8 @@ pub(super) fn read(bytes: &[u8]) -> Option<Own> {
         false => None,
     };
     let theirs = if rest.truth()? { Some(PublicKey(rest.take()?)) } else { None };
+    let past = rest.byte()?;
+    let past = (0..past).map(|_| rest.take().map(PublicKey)).collect::<Option<_>>()?;
     let sending = rest.chain()?;
     let receiving = rest.chain()?;
     let mut skipped = VecDeque::new();
@@ -94,6 +98,7 @@ pub(super) fn read(bytes: &[u8]) -> Option<Own> {
         root,
         ours,
         theirs,
+        past,
         sending,
         receiving,
         previous,

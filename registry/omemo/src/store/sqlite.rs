@@ -62,9 +62,8 @@ impl Store for SqliteStore {
                      ON CONFLICT (name) DO UPDATE SET value = ?2",
                 )
                 .map_err(error)?;
-            let mut delete = transaction
-                .prepare_cached("DELETE FROM record WHERE name = ?1")
-                .map_err(error)?;
+            let mut delete =
+                transaction.prepare_cached("DELETE FROM record WHERE name = ?1").map_err(error)?;
             for change in changes {
                 match change {
                     Change::Put(name, value) => put.execute(params![name, value]),

@@ -19,7 +19,8 @@ impl Vault {
     /// The vault that belongs to an identity.
     pub(crate) fn of(identity: &Secret) -> Self {
         let mut key = Zeroizing::new([0; 32]);
-        let derived = Hkdf::<Sha256>::new(None, identity.expose()).expand(b"vedette store", &mut *key);
+        let derived =
+            Hkdf::<Sha256>::new(None, identity.expose()).expand(b"vedette store", &mut *key);
         debug_assert!(derived.is_ok(), "32 bytes are never too many");
         Self(Aes256Gcm::new(&(*key).into()))
     }
