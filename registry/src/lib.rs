@@ -24,6 +24,7 @@ mod announce;
 mod contacts;
 mod greetings;
 
+mod admin;
 mod artifacts;
 mod errands;
 mod requests;
@@ -42,6 +43,17 @@ mod guard;
 mod login;
 mod tls;
 
+pub mod enrolment;
+mod identity;
+mod key_file;
+mod members;
+mod notary;
+mod possession;
+mod signing;
+mod token;
+mod transcript;
+mod trust;
+
 pub mod prosody;
 
 #[cfg(any(test, feature = "fuzzing"))]
@@ -50,6 +62,13 @@ pub mod fuzzing;
 
 pub use account::{Account, Secret, Server, Subscriptions};
 pub use connect::ConnectError;
+pub use identity::DeviceIdentity;
+pub use key_file::KeyFileError;
+pub use members::{Members, MembersError, Validity};
+pub use notary::Notary;
 pub use road::{LinkState, XmppRoad};
+pub use signing::{NoKey, SigningKey, VerifyingKey};
 pub use tls::{Roots, TlsError};
+pub use token::{Token, TokenError};
 pub use tokio_xmpp::jid::BareJid;
+pub use trust::{Trust, TrustError};

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod accounts;
 mod artifacts;
 mod commands;
 mod ejabberd;
