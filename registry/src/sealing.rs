@@ -81,6 +81,8 @@ pub(crate) struct Sealer {
     clock: Clock,
     asked: HashMap<String, Asked>,
     next: u64,
+    /// Whether the server does not take it that a node is to hold more than one item.
+    one_item: bool,
     refused: Vec<Refused>,
     /// Proof of the last commit.
     committed: Commit,
@@ -122,6 +124,7 @@ impl Sealer {
             clock,
             asked: HashMap::new(),
             next: 0,
+            one_item: false,
             refused: Vec::new(),
             committed,
         };
@@ -152,7 +155,11 @@ impl Sealer {
                 trust.believe(&member.jid, Believed { device, key: *key });
             }
         }
-        info!(members = members.len(), serial = members.serial(), "believes whom the registry does");
+        info!(
+            members = members.len(),
+            serial = members.serial(),
+            "believes whom the registry does"
+        );
         self.machine.set_trust(trust);
     }
 
@@ -257,7 +264,10 @@ impl Sealer {
             }
             Notice::Damaged(name) => {
                 let us = self.us().to_owned();
-                self.refuse(&us, format!("the record `{name}` of our keys was damaged and is lost"));
+                self.refuse(
+                    &us,
+                    format!("the record `{name}` of our keys was damaged and is lost"),
+                );
             }
             other => warn!(?other, "sealing"),
         }

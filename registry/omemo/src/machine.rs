@@ -345,7 +345,7 @@ impl<S: Store> Machine<S> {
         });
         self.dirty.extend(ended.into_iter().map(Record::Session));
         // Who could not be reached may be now.
-        self.bundles.retain(|_, it| !matches!(it, Fetch::Failed(_)));
+        self.bundles.retain(|_, it| !matches!(it, Fetch::Failed { .. }));
         self.lists.retain(|(account, _), _| trust.knows(account));
     }
 

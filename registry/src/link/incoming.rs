@@ -164,11 +164,13 @@ impl Link {
         let heard = header.from.as_ref().is_none_or(|from| {
             from.as_str() == server || self.contacts.hears(&AgentId::from(from.as_str()))
         });
-        let commands = matches!(&asked, IqPayload::Set(it) if it.is("command", commands::NAMESPACE));
+        let commands =
+            matches!(&asked, IqPayload::Set(it) if it.is("command", commands::NAMESPACE));
         // Forms cannot be sealed: whoever could speak sealed must not be spoken for by the server.
-        let sealable = header.from.as_ref().is_some_and(|from| {
-            commands && !self.hears_plain(&AgentId::from(from.as_str()))
-        });
+        let sealable = header
+            .from
+            .as_ref()
+            .is_some_and(|from| commands && !self.hears_plain(&AgentId::from(from.as_str())));
         let answer = match asked {
             _ if !heard || sealable => Some(queries::refuse(header)),
             IqPayload::Set(asked) if asked.is("command", commands::NAMESPACE) => {

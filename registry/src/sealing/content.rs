@@ -20,7 +20,8 @@ const EME: &str = "urn:xmpp:eme:0";
 const HINTS: &str = "urn:xmpp:hints";
 
 /// What a client that cannot open it shows.
-const FALLBACK: &str = "I sent you a message that is sealed with OMEMO, which your client does not open.";
+const FALLBACK: &str =
+    "I sent you a message that is sealed with OMEMO, which your client does not open.";
 
 pub(super) fn is_encrypted(payload: &Element) -> bool {
     payload.name() == "encrypted" && wire::namespace(payload).is_some()
@@ -36,8 +37,7 @@ pub(super) fn write(stanza: &message::Message) -> (String, String) {
 
 /// Puts what was sealed in the place of what was said.
 pub(super) fn wrap(stanza: &mut message::Message, sealed: Vec<Element>) {
-    let is_for_people =
-        sealed.iter().any(|it| wire::namespace(it) == Some(Namespace::Axolotl));
+    let is_for_people = sealed.iter().any(|it| wire::namespace(it) == Some(Namespace::Axolotl));
     stanza.bodies.clear();
     stanza.thread = None;
     stanza.payloads.clear();

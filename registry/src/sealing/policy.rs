@@ -49,7 +49,8 @@ impl Policies {
 
     /// The policy for an account.
     pub(crate) fn of(&self, account: &str, is_member: bool) -> Policy {
-        let domain = || account.split_once('@').and_then(|(_, it)| self.rules.get(&format!("*@{it}")));
+        let domain =
+            || account.split_once('@').and_then(|(_, it)| self.rules.get(&format!("*@{it}")));
         match self.rules.get(account).or_else(domain) {
             Some(policy) => *policy,
             None if is_member => Policy::Sealed,

@@ -5,11 +5,7 @@ use omemo::{
     wire,
 };
 use runtime::AgentId;
-use tokio_xmpp::{
-    Stanza,
-    jid::Jid,
-    minidom::Element,
-};
+use tokio_xmpp::{Stanza, jid::Jid, minidom::Element};
 use tracing::{debug, warn};
 use xmpp_parsers::{
     data_forms::{DataForm, DataFormType, Field},
@@ -47,13 +43,19 @@ impl Sealer {
     /// A fresh session: what was asked is not answered any more.
     pub(crate) fn reconnected(&mut self) {
         self.asked.clear();
+        self.one_item = false;
         self.machine.reconnected();
     }
 
     /// Does what is due, such as every second.
     pub(crate) fn tick(&mut self) {
         let now = self.now();
-        let late: Vec<String> = self.asked.iter().filter(|(_, it)| now - it.at > PATIENCE).map(|(id, _)| id.clone()).collect();
+        let late: Vec<String> = self
+            .asked
+            .iter()
+            .filter(|(_, it)| now - it.at > PATIENCE)
+            .map(|(id, _)| id.clone())
+            .collect();
         for asked in late.iter().filter_map(|id| self.asked.remove(id)).collect::<Vec<_>>() {
             self.answered(asked.what, None);
         }
@@ -88,7 +90,7 @@ impl Sealer {
                 let options = DataForm::new(
                     DataFormType::Submit,
                     "http://jabber.org/protocol/pubsub#publish-options",
-                    options(what),
+                    self.options(what),
                 );
                 let options =
                     Element::builder("publish-options", ns::PUBSUB).append(Element::from(options));
@@ -151,7 +153,9 @@ impl Sealer {
         };
         let Some(Asked { what, .. }) = self.asked.remove(&header.id) else { return Ok(None) };
         Ok(match (what, answer) {
-            (What::Publish { what, node }, Err(condition)) => self.unpublished(what, &node, &condition),
+            (What::Publish { what, node }, Err(condition)) => {
+                self.unpublished(what, &node, &condition)
+            }
             (what, Ok(answer)) => {
                 self.answered(what, Some(answer));
                 None
@@ -173,13 +177,30 @@ impl Sealer {
         self.machine.published(what, false);
         warn!(?condition, node, "our keys cannot be published yet");
         if !matches!(condition, DefinedCondition::Conflict) {
+            // ejabberd 23.01 does not know every option; one item is enough for one device.
+            if !self.one_item {
+                self.one_item = true;
+                self.machine.tick(self.now());
+            }
             return None;
         }
-        let form = DataForm::new(DataFormType::Submit, ns::PUBSUB_CONFIGURE, options(what));
+        let form = DataForm::new(DataFormType::Submit, ns::PUBSUB_CONFIGURE, self.options(what));
         let configure = element("configure", ns::PUBSUB_OWNER, &[("node", node)]);
         let configure = configure.append(Element::from(form));
         let pubsub = Element::builder("pubsub", ns::PUBSUB_OWNER).append(configure).build();
         Some(self.question(None, What::Configure, Some(pubsub)))
+    }
+
+    /// Everybody may read our keys, and they stay.
+    fn options(&self, what: Published) -> Vec<Field> {
+        let mut fields = vec![
+            Field::text_single("pubsub#access_model", "open"),
+            Field::text_single("pubsub#persist_items", "true"),
+        ];
+        if what == Published::Bundle(omemo::Namespace::Omemo2) && !self.one_item {
+            fields.push(Field::text_single("pubsub#max_items", "max"));
+        }
+        fields
     }
 
     /// `None`: there is none, or nobody said so in time.
@@ -211,9 +232,8 @@ impl Sealer {
         let mut heard = false;
         for items in events.filter_map(|it| it.get_child("items", ns::PUBSUB_EVENT)) {
             let node = items.attr("node");
-            let Some(namespace) = omemo::Namespace::ALL
-                .into_iter()
-                .find(|it| node == Some(wire::devices_node(*it)))
+            let Some(namespace) =
+                omemo::Namespace::ALL.into_iter().find(|it| node == Some(wire::devices_node(*it)))
             else {
                 continue;
             };
@@ -231,16 +251,4 @@ impl Sealer {
 fn payloads(pubsub: &Element) -> impl Iterator<Item = &Element> {
     let items = pubsub.children().filter(|it| it.is("items", ns::PUBSUB));
     items.flat_map(|it| it.children().take(ITEMS)).flat_map(Element::children)
-}
-
-/// Everybody may read our keys, and they stay.
-fn options(what: Published) -> Vec<Field> {
-    let mut fields = vec![
-        Field::text_single("pubsub#access_model", "open"),
-        Field::text_single("pubsub#persist_items", "true"),
-    ];
-    if what == Published::Bundle(omemo::Namespace::Omemo2) {
-        fields.push(Field::text_single("pubsub#max_items", "max"));
-    }
-    fields
 }

@@ -11,5 +11,6 @@ mod hostile;
 mod interop;
 mod moods;
 mod roads;
+mod sealed;
 mod spade;
 mod support;

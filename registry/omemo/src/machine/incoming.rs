@@ -207,7 +207,8 @@ impl<S: Store> Machine<S> {
             _ => false,
         };
         let recently = self.mended.get(device).is_some_and(|at| now - at < MENDING);
-        let asked = matches!(self.bundles.get(device), Some(Fetch::ForMessage | Fetch::ForMending));
+        let asked =
+            matches!(self.bundles.get(device), Some(Fetch::ForMessage(_) | Fetch::ForMending));
         if lost && !recently && !asked && self.expects(device) {
             self.mended.insert(device.clone(), now);
             self.fetch(device.clone(), Fetch::ForMending);

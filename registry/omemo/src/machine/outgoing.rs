@@ -14,7 +14,13 @@ use crate::{
     wire::{Encrypted, KeysOf},
 };
 
-/// How long a device whose bundle could not be used is left alone, in seconds.
+/// How long a message waits for a device whose bundle is not there yet, in seconds.
+const PATIENCE: i64 = 15;
+
+/// Time between two looks for such a bundle, in seconds.
+const AGAIN: i64 = 2;
+
+/// How long such a device is left alone then, in seconds.
 const PAUSE: i64 = 60;
 
 /// What the server was asked for.
@@ -31,12 +37,17 @@ pub(crate) enum List {
 /// A bundle that was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fetch {
-    /// To send a message to a device that there is no session with.
-    ForMessage,
+    /// To send a message to a device that there is no session with; since this time.
+    ForMessage(i64),
     /// To replace a session that does not work any more.
     ForMending,
-    /// There was none that could be used, at this time.
-    Failed(i64),
+    /// There was none that could be used, at this time; it has been looked for since that.
+    Failed {
+        /// The last time.
+        at: i64,
+        /// The first time.
+        since: i64,
+    },
 }
 
 /// A message, in the form that each namespace seals.
@@ -174,8 +185,8 @@ impl<S: Store> Machine<S> {
         )
     }
 
-    /// Those that there is a session with. For the others a bundle is asked for, unless that came
-    /// to nothing a moment ago.
+    /// Those that there is a session with. For the others a bundle is asked for; one that is not
+    /// there may be about to come, but not for ever.
     fn with_session(&mut self, devices: Vec<Device>, now: i64) -> Reached {
         let mut reached = Reached::default();
         for device in devices {
@@ -184,10 +195,22 @@ impl<S: Store> Machine<S> {
                 continue;
             }
             match self.bundles.get(&device) {
-                Some(Fetch::Failed(at)) if now - at < PAUSE => {}
-                Some(Fetch::ForMessage | Fetch::ForMending) => reached.waiting = true,
-                Some(Fetch::Failed(_)) | None => {
-                    self.fetch(device, Fetch::ForMessage);
+                Some(Fetch::ForMessage(_) | Fetch::ForMending) => reached.waiting = true,
+                Some(Fetch::Failed { at, since }) if at - since >= PATIENCE => {
+                    if now - at >= PAUSE {
+                        self.fetch(device, Fetch::ForMessage(now));
+                        reached.waiting = true;
+                    }
+                }
+                Some(Fetch::Failed { at, since }) => {
+                    let since = *since;
+                    if now - at >= AGAIN {
+                        self.fetch(device, Fetch::ForMessage(since));
+                    }
+                    reached.waiting = true;
+                }
+                None => {
+                    self.fetch(device, Fetch::ForMessage(now));
                     reached.waiting = true;
                 }
             }
@@ -228,10 +251,12 @@ impl<S: Store> Machine<S> {
             self.on_our_bundle(bundle, now);
             return;
         }
-        let Some(why @ (Fetch::ForMessage | Fetch::ForMending)) = self.bundles.remove(&device)
-        else {
-            return;
+        let since = match self.bundles.get(&device) {
+            Some(Fetch::ForMessage(since)) => *since,
+            Some(Fetch::ForMending) => now,
+            Some(Fetch::Failed { .. }) | None => return,
         };
+        let why = self.bundles.remove(&device);
         match bundle.and_then(|it| self.begin(&device, it)) {
             Some(session) => {
                 match self.sessions.get_mut(&device) {
@@ -239,12 +264,16 @@ impl<S: Store> Machine<S> {
                     None => drop(self.sessions.insert(device.clone(), Slot::new(session))),
                 }
                 self.dirty.insert(Record::Session(device.clone()));
-                if why == Fetch::ForMending {
+                if why == Some(Fetch::ForMending) {
                     self.send_empty(&device);
                     self.tell(Notice::Mended { account: device.account, device: device.id });
                 }
             }
-            None => drop(self.bundles.insert(device, Fetch::Failed(now))),
+            None => {
+                // One that is there and cannot be used will not be usable in a moment.
+                let since = bundle.map_or(since, |_| now - PATIENCE);
+                self.bundles.insert(device, Fetch::Failed { at: now, since });
+            }
         }
     }
 

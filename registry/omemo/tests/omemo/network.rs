@@ -150,7 +150,7 @@ impl Pair {
 
     pub(crate) fn try_seal(&mut self, from: usize, text: &str) -> Result<Element, String> {
         let elements = format!("<body xmlns='jabber:client'>{text}</body>");
-        for _ in 0..4 {
+        for _ in 0..20 {
             let machine = if from == 0 { &mut self.a } else { &mut self.b };
             let message = Outgoing { elements: &elements, body: text };
             let sealed = machine.seal(NAMES[1 - from], message, self.server.now);
@@ -161,7 +161,10 @@ impl Pair {
                     assert_eq!(elements.len(), 1);
                     return Ok(elements.into_iter().next().unwrap());
                 }
-                Sealing::Wait => self.serve(),
+                Sealing::Wait => {
+                    self.serve();
+                    self.server.now += 2;
+                }
             }
         }
         Err("it waits for ever".to_owned())
