@@ -2,8 +2,8 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use registry::{LinkState, TlsError, XmppRoad};
-use runtime::{AgentHandle, Handle, Hub, POST, Store, StoreError};
+use registry::{LinkState, TlsError, Trust, TrustError, XmppRoad};
+use runtime::{AgentHandle, Clock, Handle, Hub, POST, Store, StoreError};
 use tokio::sync::watch;
 use types::{BehaviourReport, Exit, Phase, Presence, Show};
 
@@ -26,6 +26,14 @@ pub enum StartError {
         folder: PathBuf,
         /// Why.
         source: StoreError,
+    },
+    /// Its list of members cannot be believed.
+    #[error("cannot open the list of members of `{jid}`")]
+    Trust {
+        /// Which agent.
+        jid: String,
+        /// Why.
+        source: TrustError,
     },
     /// Its connection cannot be secured.
     #[error("cannot connect `{jid}`")]
@@ -60,8 +68,12 @@ impl Running {
     /// say to each other goes through `hub` and needs no server.
     pub fn start_beside(config: Config, disk: &DiskStore, hub: &Hub) -> Result<Self, StartError> {
         let store: Arc<dyn Store> = disk.of(config.account.jid.as_str());
-        let (agent, named, account) = config.build(Arc::clone(&store));
-        let jid = account.jid.to_string();
+        let jid = config.account.jid.to_string();
+        let open = |key| Trust::open(&config.state, key, Clock::system().now_ms());
+        let trust = config.trust.map(open).transpose();
+        let trust = trust.map_err(|source| StartError::Trust { jid: jid.clone(), source })?;
+        let trust = trust.map(Arc::new);
+        let (agent, named, account) = config.build(Arc::clone(&store), trust.as_ref());
         let road = XmppRoad::connect(account, agent.door().clone())
             .map_err(|source| StartError::Tls { jid, source })?;
         let lane = hub.join_beside(agent.door(), Arc::new(road.clone()));

@@ -16,18 +16,22 @@ use crate::{Account, Members, Roots, Server, SigningKey, Validity, enrolment, tr
 const GOOD_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
 /// The registrar's key, in the folder of its state. It is read, or made, when it is first needed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Notary {
-    state: PathBuf,
-    account: Account,
+    office: OnceLock<(PathBuf, Account)>,
     key: OnceLock<SigningKey>,
     vouched: Mutex<Option<Vec<Member>>>,
 }
 
 impl Notary {
-    /// The notary of a registrar with this account, whose state is in that folder.
-    pub fn new(state: PathBuf, account: Account) -> Self {
-        Self { state, account, key: OnceLock::new(), vouched: Mutex::new(None) }
+    /// Takes up its office: the registrar has this account, and its state is in that folder. It
+    /// does so once.
+    pub fn take_office(&self, state: PathBuf, account: Account) {
+        self.office.get_or_init(|| (state, account));
+    }
+
+    fn office(&self) -> Result<&(PathBuf, Account), Disbelief> {
+        self.office.get().ok_or_else(|| Disbelief("this notary has no office".to_owned()))
     }
 
     /// Vouches for agents whose keys were made in this process.
@@ -39,14 +43,14 @@ impl Notary {
         if let Some(key) = self.key.get() {
             return Ok(key);
         }
-        let key = SigningKey::open_or_make(&SigningKey::registry_file(&self.state));
+        let key = SigningKey::open_or_make(&SigningKey::registry_file(&self.office()?.0));
         let key = key.map_err(|error| told(&error))?;
         Ok(self.key.get_or_init(|| key))
     }
 
     /// SHA-256 of the certificate of the authority that vouches for the server.
     fn authority(&self) -> Result<Option<String>, Disbelief> {
-        let Roots::File(path) = &self.account.roots else { return Ok(None) };
+        let Roots::File(path) = &self.office()?.1.roots else { return Ok(None) };
         let pem = fs::read(path).map_err(|error| told(&error))?;
         let first = CertificateDer::from_pem_slice(&pem).map_err(|error| told(&error))?;
         Ok(Some(hex::encode(sha256(&first))))
@@ -55,12 +59,13 @@ impl Notary {
 
 impl runtime::Notary for Notary {
     fn registrar(&self) -> Result<Registrar, Disbelief> {
-        let server = match &self.account.server {
+        let (_, account) = self.office()?;
+        let server = match &account.server {
             Server::At(address) => Some(address.clone()),
             Server::Srv => None,
         };
         Ok(Registrar {
-            jid: self.account.jid.to_string(),
+            jid: account.jid.to_string(),
             server,
             authority: self.authority()?,
             key: self.key()?.public().to_string(),

@@ -101,5 +101,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         example: "state = \"/var/lib/vedette\"",
         required: false,
     },
+    Setting {
+        key: "trust",
+        about: "whom it believes: the key that the registry signs its list of members with, as \
+                `vedette join` writes it; without it the agent is enrolled nowhere",
+        example: "trust = { registry = \"…64 hexadecimal digits…\" }",
+        required: false,
+    },
     Setting { key: "behaviour", about: "what it runs", example: "[[behaviour]]", required: false },
 ];
