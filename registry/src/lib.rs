@@ -68,13 +68,9 @@ pub use identity::DeviceIdentity;
 pub use key_file::KeyFileError;
 pub use members::{Members, MembersError, Validity};
 pub use notary::Notary;
-<<<<<<< HEAD
 pub use road::{LinkState, RoadError, XmppRoad};
 pub use sealing::{OPERATOR, Policies, Policy, Sealing};
-=======
 pub use pin::{PinError, pinned_authority};
-pub use road::{LinkState, XmppRoad};
->>>>>>> w2
 pub use signing::{NoKey, SigningKey, VerifyingKey};
 pub use tls::{Roots, TlsError};
 pub use token::{Token, TokenError};
