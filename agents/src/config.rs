@@ -9,7 +9,7 @@ use std::{
 
 use behaviours::chat::{self, Chat, Operators};
 use registry::{
-    Account, BareJid, Notary, Roots, Secret, Server, Trust, VerifyingKey, prosody::Prosody,
+    Account, BareJid, Notary, Policies, Roots, Secret, Server, Trust, VerifyingKey, prosody::Prosody,
 };
 use runtime::{
     Address, Agent, AgentId, Catalogue, Fields, Handle, MemoryStore, Mood, Problem, Setting, Spec,
@@ -19,6 +19,7 @@ use types::{Announcement, Diagram};
 
 use crate::Role;
 
+mod sealing;
 mod settings;
 mod social;
 mod supervision;
@@ -83,6 +84,8 @@ pub struct Config {
     pub state: PathBuf,
     /// The key of the registry that it believes; none: it is enrolled nowhere.
     pub trust: Option<VerifyingKey>,
+    /// How it speaks to others.
+    pub policies: Policies,
     /// What a registrar signs with.
     pub notary: Arc<Notary>,
     reports_to: Address,
@@ -231,6 +234,8 @@ fn read(table: toml::Table, base: &Path, problems: &mut Vec<Problem>) -> Option<
     let reports_to: Address = reports_to.as_deref().unwrap_or("duty:aggregate").into();
     let me = jid.as_ref().map_or("", |it| it.as_str()).into();
     let trust = trust::read(&mut fields);
+    let account = jid.as_ref().map_or("", |it| it.as_str());
+    let policies = sealing::read(&mut fields, account, role);
     let notary = Arc::<Notary>::default();
     let behaviours = behaviours(role, &reports_to, (&me, &notary), entries, base, problems);
     let jid = jid?;
@@ -250,6 +255,7 @@ fn read(table: toml::Table, base: &Path, problems: &mut Vec<Problem>) -> Option<
         },
         state,
         trust,
+        policies,
         notary,
         duties,
         operators,

@@ -2,7 +2,9 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use registry::{LinkState, TlsError, Trust, TrustError, XmppRoad};
+use registry::{
+    DeviceIdentity, KeyFileError, LinkState, RoadError, Sealing, Trust, TrustError, XmppRoad,
+};
 use runtime::{AgentHandle, Clock, Handle, Hub, POST, Store, StoreError};
 use tokio::sync::watch;
 use types::{BehaviourReport, Exit, Phase, Presence, Show};
@@ -35,13 +37,21 @@ pub enum StartError {
         /// Why.
         source: TrustError,
     },
-    /// Its connection cannot be secured.
-    #[error("cannot connect `{jid}`")]
-    Tls {
+    /// Its keys cannot be read.
+    #[error("cannot open the keys of `{jid}`")]
+    Keys {
         /// Which agent.
         jid: String,
         /// Why.
-        source: TlsError,
+        source: KeyFileError,
+    },
+    /// It has no way to others.
+    #[error("cannot connect `{jid}`")]
+    Road {
+        /// Which agent.
+        jid: String,
+        /// Why.
+        source: RoadError,
     },
 }
 
@@ -73,9 +83,16 @@ impl Running {
         let trust = config.trust.map(open).transpose();
         let trust = trust.map_err(|source| StartError::Trust { jid: jid.clone(), source })?;
         let trust = trust.map(Arc::new);
+        let sealing = match &trust {
+            Some(trust) => Some(sealing(&config, trust)?),
+            None => {
+                tracing::warn!(agent.jid = jid, "not enrolled: what it says is not sealed end to end");
+                None
+            }
+        };
         let (agent, named, account) = config.build(Arc::clone(&store), trust.as_ref());
-        let road = XmppRoad::connect(account, agent.door().clone())
-            .map_err(|source| StartError::Tls { jid, source })?;
+        let road = XmppRoad::connect_sealed(account, agent.door().clone(), sealing)
+            .map_err(|source| StartError::Road { jid, source })?;
         let lane = hub.join_beside(agent.door(), Arc::new(road.clone()));
         let agent = agent.start(lane);
         Ok(Self { agent, road, store, named: named.into() })
@@ -179,4 +196,17 @@ impl Running {
     pub async fn stop(&self) {
         self.agent.shutdown().await;
     }
+}
+
+/// What an agent that is enrolled seals with.
+fn sealing(config: &Config, trust: &Trust) -> Result<Sealing, StartError> {
+    let jid = || config.account.jid.to_string();
+    let device = DeviceIdentity::open_or_make(&config.state)
+        .map_err(|source| StartError::Keys { jid: jid(), source })?;
+    Ok(Sealing {
+        device,
+        store: config.state.join("omemo.sqlite"),
+        members: trust.members(),
+        policies: config.policies.clone(),
+    })
 }

@@ -19,6 +19,7 @@ mod link;
 mod outbox;
 
 mod codec;
+mod sealing;
 
 mod announce;
 mod contacts;
@@ -67,8 +68,9 @@ pub use identity::DeviceIdentity;
 pub use key_file::{KeyFileError, write as write_private};
 pub use members::{Members, MembersError, Validity};
 pub use notary::Notary;
+pub use road::{LinkState, RoadError, XmppRoad};
+pub use sealing::{OPERATOR, Policies, Policy, Sealing};
 pub use pin::{PinError, pinned_authority};
-pub use road::{LinkState, XmppRoad};
 pub use signing::{NoKey, SigningKey, VerifyingKey};
 pub use tls::{Roots, TlsError};
 pub use token::{Token, TokenError};

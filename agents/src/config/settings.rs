@@ -108,5 +108,13 @@ pub(super) const SETTINGS: &[Setting] = &[
         example: "trust = { registry = \"…64 hexadecimal digits…\" }",
         required: false,
     },
+    Setting {
+        key: "sealing",
+        about: "how others are spoken to, for an agent that is enrolled: `sealed` (in plain never), \
+                `prefer` (sealed as soon as one of their keys is believed) or `plain`, by account \
+                or by `*@domain`; members are `sealed` and `others` are `prefer` unless it says so",
+        example: "sealing = { others = \"sealed\", \"*@spade.example\" = \"plain\" }",
+        required: false,
+    },
     Setting { key: "behaviour", about: "what it runs", example: "[[behaviour]]", required: false },
 ];

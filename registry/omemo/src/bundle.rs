@@ -1,6 +1,11 @@
 //! What a device publishes so that others can begin to talk to it (XEP-0384 section 5.3.2).
 
+use std::collections::BTreeSet;
+
 use crate::{IdentityKey, Namespace, PublicKey};
+
+/// The largest number of a prekey.
+const LAST: u32 = 0x7fff_ffff;
 
 /// A key that serves for one key exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,8 +59,21 @@ pub enum BundleError {
 }
 
 impl Bundle {
-    /// Whether it may be used at all.
-    pub fn check(&self, _namespace: Namespace) -> Result<(), BundleError> {
-        todo!()
+    /// Whether it may be used at all (XEP-0384 section 4.3). The keys themselves are tried when
+    /// one is used: a weak one leads nowhere and is refused then.
+    pub fn check(&self, namespace: Namespace) -> Result<(), BundleError> {
+        let SignedPrekey { key, signature, .. } = &self.signed_prekey;
+        if !self.identity.verify_prekey(namespace, key, self.sign, signature) {
+            return Err(BundleError::Signature);
+        }
+        if self.prekeys.is_empty() {
+            return Err(BundleError::NoPrekey);
+        }
+        let mut seen = BTreeSet::new();
+        let is_wrong = |id: u32| id == 0 || id > LAST;
+        match self.prekeys.iter().find(|it| is_wrong(it.id) || !seen.insert(it.id)) {
+            Some(prekey) => Err(BundleError::Number(prekey.id)),
+            None => Ok(()),
+        }
     }
 }

@@ -96,7 +96,11 @@ impl IdentityKey {
     /// The same key from its Ed25519 form, whatever its sign bit.
     pub fn from_ed25519(bytes: &[u8; 32]) -> Result<Self, WeakKey> {
         let point = CompressedEdwardsY(*bytes).decompress().ok_or(WeakKey)?;
-        if point.is_small_order() { Err(WeakKey) } else { Ok(Self(PublicKey(point.to_montgomery().to_bytes()))) }
+        if point.is_small_order() {
+            Err(WeakKey)
+        } else {
+            Ok(Self(PublicKey(point.to_montgomery().to_bytes())))
+        }
     }
 
     /// As a person compares it: 64 hexadecimal digits in eight groups (XEP-0384 section 8).

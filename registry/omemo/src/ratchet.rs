@@ -1,5 +1,10 @@
 //! A session between two devices: key agreement (X3DH) and the Double Ratchet.
 
+mod own;
+mod saved;
+
+pub use own::Own;
+
 use crate::{Bundle, Identity, IdentityKey, Namespace, Pair, PublicKey};
 
 /// Messages of one chain that may be missing before a later one is refused.
@@ -62,8 +67,8 @@ pub struct Exchange {
 
 impl Exchange {
     /// Reads it from the bytes of a `<key/>` that says to carry one.
-    pub fn read(_namespace: Namespace, _bytes: &[u8]) -> Result<Self, RatchetError> {
-        todo!()
+    pub fn read(namespace: Namespace, bytes: &[u8]) -> Result<Self, RatchetError> {
+        Ok(own::ExchangeMessage::read(namespace, bytes)?.open)
     }
 }
 

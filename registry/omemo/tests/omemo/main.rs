@@ -1,0 +1,5 @@
+//! The library through its public door.
+
+mod machines;
+mod network;
+mod stores;
