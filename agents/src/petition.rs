@@ -2,7 +2,7 @@
 
 use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
-use registry::{Account, BareJid, ConnectError, LinkState, TlsError, Trust, XmppRoad};
+use registry::{Account, BareJid, ConnectError, LinkState, RoadError, Trust, XmppRoad};
 use runtime::{
     Agent, AgentHandle, AgentId, Context, Errand, Failure, MemoryStore, Message, OneShot,
     Performative, Road, SendError, Sending, Slot, Spec, Task, Template,
@@ -24,7 +24,7 @@ const TRIES: usize = 3;
 pub enum PetitionError {
     /// The connection cannot be secured.
     #[error("cannot connect securely")]
-    Tls(#[from] TlsError),
+    Road(#[from] RoadError),
     /// There is no connection.
     #[error("cannot connect `{account}`")]
     Link {

@@ -10,7 +10,7 @@ use std::{
 };
 
 use runtime::{
-    AgentId, Behaviour, Chain, Change, Context, Errand, Failure, Fields, Message, Notary,
+    Address, AgentId, Behaviour, Chain, Change, Context, Errand, Failure, Fields, Message, Notary,
     Performative, SendError, Setting, Spec, Store, Template, states,
 };
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ use tokio::{
 };
 use types::{
     Content, EnrolmentNews, EnrolmentOrder, EnrolmentOrders, EnrolmentRequest, Fate, Handover,
-    ListHead, ListQuestion, ListReport, ListUpdate, Member, Presence, Registrar, Show, Wish,
+    ListHead, ListQuestion, ListReport, Member, Presence, Registrar, Show, Wish,
 };
 
 use crate::{
@@ -171,7 +171,7 @@ pub struct Enrol {
     /// Who was told of which list, of those who are there.
     told: BTreeMap<AgentId, u64>,
     /// What is to be told to whom.
-    telling: VecDeque<(AgentId, ListUpdate)>,
+    telling: VecDeque<Message>,
     talk: Option<Talk>,
     /// When to talk to the API again.
     talk_at: Option<Instant>,
@@ -291,7 +291,7 @@ impl Enrol {
         self.book.head = Some(head);
         changes.push(self.kept(ctx)?);
         ctx.store().commit(changes).await?;
-        self.tell_all(ctx, before);
+        self.tell_all(ctx, before)?;
         Ok(())
     }
 
@@ -306,7 +306,7 @@ impl Enrol {
     }
 
     /// Has everybody who is there, ourselves included, told what changed since a list.
-    fn tell_all(&mut self, ctx: &Context, since: u64) {
+    fn tell_all(&mut self, ctx: &Context, since: u64) -> Result<(), serde_json::Error> {
         let update = self.book.since(since);
         let present =
             ctx.directory().members().into_iter().filter(|it| it.show != Show::Unavailable);
@@ -317,10 +317,13 @@ impl Enrol {
         for jid in present.collect::<BTreeSet<_>>() {
             if self.book.get(&jid).is_some() {
                 let who = AgentId::from(jid.as_str());
-                self.telling.extend(update.iter().map(|it| (who.clone(), it.clone())));
-                self.told.insert(who, serial);
+                self.told.insert(who.clone(), serial);
+                for part in &update {
+                    self.telling.push_back(Message::new(Performative::Inform, who.clone(), part)?);
+                }
             }
         }
+        Ok(())
     }
 
     async fn wait(&mut self, ctx: &mut Context) -> Result<State, Failure> {
@@ -338,10 +341,10 @@ impl Enrol {
                     return Ok(State::Judging);
                 }
                 moved = moves.recv() => match moved {
-                    Ok(presence) => self.notice(&presence),
+                    Ok(presence) => self.notice(&presence)?,
                     Err(RecvError::Lagged(_)) => {
                         for presence in ctx.directory().members() {
-                            self.notice(&presence);
+                            self.notice(&presence)?;
                         }
                     }
                     Err(RecvError::Closed) => return Err(Failure::Interrupted),
@@ -464,27 +467,30 @@ impl Enrol {
     }
 
     /// Somebody came: it hears which list there is, unless it did.
-    fn notice(&mut self, presence: &Presence) {
+    fn notice(&mut self, presence: &Presence) -> Result<(), serde_json::Error> {
         let who = AgentId::from(presence.jid.as_str());
         if presence.show == Show::Unavailable {
             self.told.remove(&who);
-            return;
+            return Ok(());
         }
         let serial = self.book.serial();
         if self.book.get(&presence.jid).is_none() || self.told.get(&who) == Some(&serial) {
-            return;
+            return Ok(());
         }
-        self.told.insert(who.clone(), serial);
-        self.telling.extend(self.book.notice().map(|it| (who, it)));
+        if let Some(notice) = self.book.notice() {
+            self.telling.push_back(Message::new(Performative::Inform, who.clone(), &notice)?);
+            self.told.insert(who, serial);
+        }
+        Ok(())
     }
 
     async fn tell(&mut self, ctx: &Context) -> Result<(), Failure> {
         for _ in 0..TURN {
-            let Some((who, update)) = self.telling.pop_front() else { return Ok(()) };
-            let message = Message::new(Performative::Inform, who.clone(), &update)?;
+            let Some(message) = self.telling.pop_front() else { return Ok(()) };
+            let to = message.to.clone();
             if let Err(error) = ctx.until_stopped(ctx.send(message)).await? {
                 // It asks by itself once it can.
-                self.told.remove(&who);
+                self.told.retain(|who, _| Address::from(who.clone()) != to);
                 tracing::debug!(%error, "a member could not be told of the list");
             }
         }
@@ -583,11 +589,12 @@ impl Enrol {
             && self.book.get(from.as_str()).is_some()
         {
             // It may have been told in part before; this says all.
-            let me = &from;
-            self.telling.retain(|(who, _)| who != me);
-            let update = self.book.since(question.serial);
-            self.told.insert(from.clone(), self.book.serial());
-            self.telling.extend(update.into_iter().map(|it| (from.clone(), it)));
+            let to = Address::from(from.clone());
+            self.telling.retain(|it| it.to != to);
+            for part in self.book.since(question.serial) {
+                self.telling.extend(message.reply_with(Performative::Inform, &part)?);
+            }
+            self.told.insert(from, self.book.serial());
             return Ok(());
         }
         let why = "it cannot be read, or you are no member";
@@ -717,7 +724,7 @@ impl Enrol {
             self.book = before;
             return Err(error.into());
         }
-        self.tell_all(ctx, before.serial());
+        self.tell_all(ctx, before.serial())?;
         Ok(())
     }
 
@@ -875,7 +882,7 @@ impl Enrol {
         let serial = self.book.serial();
         self.book.head = Some(self.head(ctx, serial)?);
         ctx.store().commit(vec![self.kept(ctx)?]).await?;
-        self.tell_all(ctx, serial);
+        self.tell_all(ctx, serial)?;
         Ok(())
     }
 }

@@ -50,7 +50,6 @@ mod key_file;
 mod members;
 mod notary;
 mod pin;
-mod possession;
 mod signing;
 mod token;
 mod transcript;

@@ -8,7 +8,7 @@ use omemo::{
 use runtime::{AgentId, Performative, Slot};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio_xmpp::minidom::Element;
-use types::{Content as _, EnrolmentRequest, ListUpdate};
+use types::{Content as _, EnrolmentRequest, Handover, ListUpdate};
 use xmpp_parsers::{
     message::{self, Lang},
     ns,
@@ -90,7 +90,7 @@ pub(super) fn sent(stanza: &message::Message) -> Option<i64> {
 /// cannot believe its registrar's.
 pub(super) fn proves_itself(stanza: &message::Message) -> bool {
     let ontology = ontology(stanza);
-    let ours = [EnrolmentRequest::ONTOLOGY, ListUpdate::ONTOLOGY];
+    let ours = [EnrolmentRequest::ONTOLOGY, Handover::ONTOLOGY, ListUpdate::ONTOLOGY];
     ontology.is_some_and(|it| ours.contains(&it.as_str()))
 }
 
@@ -99,7 +99,8 @@ pub(super) fn goes_open(stanza: &message::Message) -> bool {
     let Some(ontology) = ontology(stanza) else { return false };
     let answers = codec::read(stanza.clone(), &AgentId::from("me"))
         .is_some_and(|it| it.slot(&Slot::InReplyTo).is_some());
-    ontology == EnrolmentRequest::ONTOLOGY || (ontology == ListUpdate::ONTOLOGY && answers)
+    let ours = [EnrolmentRequest::ONTOLOGY, Handover::ONTOLOGY];
+    ours.contains(&ontology.as_str()) || (ontology == ListUpdate::ONTOLOGY && answers)
 }
 
 fn ontology(stanza: &message::Message) -> Option<String> {
