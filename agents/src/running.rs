@@ -86,7 +86,10 @@ impl Running {
         let sealing = match &trust {
             Some(trust) => Some(sealing(&config, trust)?),
             None => {
-                tracing::warn!(agent.jid = jid, "not enrolled: what it says is not sealed end to end");
+                tracing::warn!(
+                    agent.jid = jid,
+                    "not enrolled: what it says is not sealed end to end"
+                );
                 None
             }
         };
