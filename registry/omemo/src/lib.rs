@@ -1,9 +1,12 @@
 //! XEP-0384 as a machine without I/O: push what came in, pull what must go out.
 
 mod bundle;
+mod cipher;
 mod key;
 pub mod payload;
+mod protobuf;
 pub mod ratchet;
+mod signature;
 
 pub use bundle::{Bundle, BundleError, Prekey, SignedPrekey};
 pub use key::{Identity, IdentityKey, Pair, PublicKey, Secret, WeakKey};
