@@ -1,10 +1,17 @@
 //! A session between two devices: key agreement (X3DH) and the Double Ratchet.
 
+mod engine;
 mod exchange;
+mod message;
 mod own;
+#[cfg(feature = "signal")]
+mod signal;
 
+pub use engine::Engine;
 pub use exchange::Exchange;
 pub use own::Own;
+#[cfg(feature = "signal")]
+pub use signal::Signal;
 
 use crate::{
     Bundle, Identity, IdentityKey, Namespace, Pair, PublicKey, WeakKey, protobuf::Malformed,
@@ -15,6 +22,8 @@ pub const MAX_SKIP: u32 = 1000;
 
 /// The first byte of a saved session: which engine's it is, and which of its forms.
 const KIND_OWN: u8 = 1;
+#[cfg(feature = "signal")]
+const KIND_SIGNAL: u8 = 2;
 
 /// Why a session could not do what was asked. The session is as it was before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,6 +56,9 @@ pub enum RatchetError {
     /// What was saved cannot be read.
     #[error("a saved session that cannot be read")]
     Damaged,
+    /// The engine does not speak this namespace.
+    #[error("libsignal's engine knows only the older namespace")]
+    Namespace,
     /// 2³² messages without an answer: only a new session goes on.
     #[error("no more messages can be sealed in this session")]
     Exhausted,

@@ -3,7 +3,6 @@
 //! A message is opened first and what it changes is kept after, so that one that fails changes
 //! nothing. What a counter says is looked at before anything is derived for it.
 
-mod message;
 mod saved;
 mod schedule;
 mod skipped;
@@ -12,11 +11,12 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use self::{
-    message::{Header, Message},
-    skipped::Skipped,
+use self::skipped::Skipped;
+use super::{
+    Exchange, MAX_SKIP, Ratchet, RatchetError, Sealed,
+    exchange::Letter,
+    message::{self, Header, Message},
 };
-use super::{Exchange, MAX_SKIP, Ratchet, RatchetError, Sealed, exchange::Letter};
 use crate::{Bundle, Identity, IdentityKey, Namespace, Pair, PublicKey, Secret};
 
 /// A session of our own engine.
@@ -80,21 +80,22 @@ impl Receiving {
     }
 
     /// The keys of the messages from here to before that one, and the chain's key there.
-    fn skip(&self, number: u32) -> Result<(Vec<(u32, Secret)>, Secret), RatchetError> {
-        let gap = self.gap(number)?;
+    fn skip(&self, number: u32) -> (Vec<(u32, Secret)>, Secret) {
+        let missing = self.number..number;
         let mut key = self.key.clone();
-        let mut skipped = Vec::with_capacity(usize::try_from(gap).unwrap_or_default());
-        for number in self.number..self.number + gap {
+        let mut skipped = Vec::with_capacity(missing.len());
+        for number in missing {
             let (next, message) = schedule::step(&key);
             skipped.push((number, message));
             key = next;
         }
-        Ok((skipped, key))
+        (skipped, key)
     }
 
     fn ahead(&self, number: u32) -> Result<Ahead, RatchetError> {
         let next = number.checked_add(1).ok_or(RatchetError::Malformed)?;
-        let (skipped, key) = self.skip(number)?;
+        self.gap(number)?;
+        let (skipped, key) = self.skip(number);
         let (key, message) = schedule::step(&key);
         Ok(Ahead { message, skipped, chain: Self { ratchet: self.ratchet, key, number: next } })
     }
@@ -319,8 +320,15 @@ impl Own {
         let keys = schedule::keys(self.namespace, &ahead.message);
         let plain = message.open(&keys, self.known(false))?;
 
-        let missed = ended.map(|chain| chain.skip(previous)).transpose()?;
-        self.skipped.keep(missed.map(|(keys, _)| keys).unwrap_or_default());
+        if let Some(ended) = ended {
+            // libsignal's engines say one less than there were, others do not.
+            let spare = self.namespace == Namespace::Axolotl && previous >= ended.number;
+            let (missed, _) = ended.skip(previous.saturating_add(spare.into()));
+            self.skipped.keep(missed);
+            if spare {
+                self.skipped.spare();
+            }
+        }
         self.skipped.begin(ratchet);
         self.skipped.keep(ahead.skipped);
         self.root = root;

@@ -69,14 +69,6 @@ pub(crate) fn pair<A: Ratchet, B: Ratchet>(namespace: Namespace) -> (A, B) {
     (one, other)
 }
 
-/// Two sessions that have each had a message of the other.
-pub(crate) fn settled<A: Ratchet, B: Ratchet>(namespace: Namespace) -> (A, B) {
-    let (mut a, mut b) = pair::<A, B>(namespace);
-    let answer = b.seal(b"answer").unwrap();
-    assert_eq!(a.open(&answer.bytes, answer.exchange).unwrap(), b"answer");
-    (a, b)
-}
-
 /// Chance, the same for the same seed (xorshift64). The seed is told when a test fails.
 pub(crate) struct Dice {
     seed: u64,

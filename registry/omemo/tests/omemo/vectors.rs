@@ -19,7 +19,7 @@ struct Vector {
 
 struct Message {
     exchange: Vec<u8>,
-    message: Vec<u8>,
+    bytes: Vec<u8>,
     ciphertext: Vec<u8>,
     iv: Vec<u8>,
     key: Vec<u8>,
@@ -61,7 +61,7 @@ impl Vector {
         let prekeys: Vec<_> = bob["pks"].as_array().unwrap().iter().map(numbered).collect();
         let message = |value: &Value| Message {
             exchange: base64(&value["kex"]),
-            message: base64(&value["msg"]),
+            bytes: base64(&value["msg"]),
             ciphertext: base64(&value["ct"]),
             iv: base64(&value["iv"]),
             key: base64(&value["km"]),
@@ -132,7 +132,7 @@ fn opened_in_any_order<R: Ratchet>(vector: &Vector) {
         for (count, next) in rest.into_iter().enumerate() {
             let message = &vector.messages[next];
             let exchange = count % 2 == 0;
-            let bytes = if exchange { &message.exchange } else { &message.message };
+            let bytes = if exchange { &message.exchange } else { &message.bytes };
             vector.check(message, &session.open(bytes, exchange).unwrap());
             let again = session.open(bytes, exchange);
             assert_eq!(again, Err(RatchetError::Duplicate));
@@ -149,7 +149,7 @@ fn opened_in_any_order<R: Ratchet>(vector: &Vector) {
 fn no_bit_can_be_changed<R: Ratchet>(vector: &Vector) {
     let (mut session, _) = vector.respond::<R>(0);
     for next in [3, 1] {
-        let message = &vector.messages[next].message;
+        let message = &vector.messages[next].bytes;
         let before = session.save();
         for bit in 0..message.len() * 8 {
             let mut changed = message.clone();

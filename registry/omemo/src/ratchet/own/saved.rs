@@ -23,7 +23,7 @@ const ALL: u8 = OMEMO2 | INITIATOR | PENDING | SENDING | RECEIVING;
 /// Writes it into memory that is big enough from the start, so that no part is left behind.
 pub(super) fn write(session: &Own) -> Zeroizing<Vec<u8>> {
     let chains = &session.skipped.chains;
-    let length: usize = chains.iter().map(|chain| 36 + 36 * chain.keys.len()).sum();
+    let length: usize = chains.iter().map(|chain| 35 + 36 * chain.keys.len()).sum();
     let mut out = Zeroizing::new(Vec::with_capacity(352 + length));
     let flags = [
         (OMEMO2, session.namespace == Namespace::Omemo2),
@@ -57,9 +57,10 @@ pub(super) fn write(session: &Own) -> Zeroizing<Vec<u8>> {
         out.extend_from_slice(key.expose());
         out.extend_from_slice(&number.to_le_bytes());
     }
-    for Chain { ratchet, keys } in chains {
+    for Chain { ratchet, keys, spare } in chains {
         out.extend_from_slice(&ratchet.0);
-        let count = u32::try_from(keys.len()).unwrap_or(u32::MAX);
+        out.push(u8::from(*spare));
+        let count = u16::try_from(keys.len()).unwrap_or(u16::MAX);
         out.extend_from_slice(&count.to_le_bytes());
         for (number, key) in keys {
             out.extend_from_slice(&number.to_le_bytes());
@@ -148,12 +149,17 @@ impl Input<'_> {
 
     fn skipped(&mut self) -> Option<Chain> {
         let ratchet = PublicKey(self.take()?);
-        let count = usize::try_from(self.number()?).ok()?;
+        let spare = match self.take()? {
+            [0] => false,
+            [1] => true,
+            _ => return None,
+        };
+        let count = usize::from(self.take().map(u16::from_le_bytes)?);
         // Not more than there can be, whatever it says.
         let mut keys = VecDeque::with_capacity(count.min(self.0.len() / 36));
         for _ in 0..count {
             keys.push_back((self.number()?, self.secret()?));
         }
-        Some(Chain { ratchet, keys })
+        Some(Chain { ratchet, keys, spare })
     }
 }

@@ -8,7 +8,7 @@ use crate::{PublicKey, Secret, ratchet::MAX_SKIP};
 pub(super) const MAX_KEPT: usize = 2000;
 
 /// How many chains are remembered after their last key has gone, so that what comes again is told
-/// from what is forged.
+/// from what is forged, and keep a key that may be one too many.
 const REMEMBERED: usize = 6;
 
 /// The receiving chains that there were, the one in use last.
@@ -23,6 +23,8 @@ pub(super) struct Skipped {
 pub(super) struct Chain {
     pub(super) ratchet: PublicKey,
     pub(super) keys: VecDeque<(u32, Secret)>,
+    /// Whether the last key may be one too many: there may be no such message.
+    pub(super) spare: bool,
 }
 
 /// Where a key is.
@@ -48,18 +50,23 @@ impl Skipped {
 
     /// Forgets a key that has served.
     pub(super) fn remove(&mut self, place: Place) {
-        let keys = self.chains.get_mut(place.chain).map(|chain| &mut chain.keys);
-        if keys.and_then(|keys| keys.remove(place.key)).is_some() {
+        let Some(chain) = self.chains.get_mut(place.chain) else { return };
+        chain.spare &= place.key + 1 < chain.keys.len();
+        if chain.keys.remove(place.key).is_some() {
             self.kept -= 1;
-            self.forget(place.chain);
         }
+        self.forget(place.chain);
     }
 
-    /// Begins a chain. There is no more than one with the same ratchet key.
+    /// Begins a chain. There is no other with the same ratchet key.
     pub(super) fn begin(&mut self, ratchet: PublicKey) {
-        self.chains.push_back(Chain { ratchet, keys: VecDeque::new() });
-        if let Some(old) = self.chains.len().checked_sub(REMEMBERED + 1) {
-            self.forget(old);
+        self.chains.push_back(Chain { ratchet, keys: VecDeque::new(), spare: false });
+        let Some(old) = self.chains.len().checked_sub(REMEMBERED + 1) else { return };
+        match self.chains.get(old) {
+            Some(Chain { keys, spare: true, .. }) if !keys.is_empty() => {
+                self.remove(Place { chain: old, key: keys.len() - 1 });
+            }
+            _ => self.forget(old),
         }
     }
 
@@ -74,6 +81,13 @@ impl Skipped {
         while self.kept > MAX_KEPT {
             let oldest = self.chains.iter().position(|chain| !chain.keys.is_empty());
             self.remove(Place { chain: oldest.unwrap_or_default(), key: 0 });
+        }
+    }
+
+    /// Says of the last key of the chain in use that it may be one too many.
+    pub(super) fn spare(&mut self) {
+        if let Some(chain) = self.chains.back_mut() {
+            chain.spare = !chain.keys.is_empty();
         }
     }
 

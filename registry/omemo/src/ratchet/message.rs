@@ -1,13 +1,13 @@
 //! One message of the ratchet on the wire.
 
+use super::{
+    RatchetError,
+    exchange::{VERSION, key},
+};
 use crate::{
     Namespace, PublicKey,
     cipher::Keys,
     protobuf::{Malformed, Value, pick, put_bytes, put_length, put_number},
-    ratchet::{
-        RatchetError,
-        exchange::{VERSION, key},
-    },
 };
 
 /// How much of the HMAC each namespace sends.
