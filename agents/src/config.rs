@@ -4,10 +4,13 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt, fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use behaviours::chat::{self, Chat, Operators};
-use registry::{Account, BareJid, Roots, Secret, Server, prosody::Prosody};
+use registry::{
+    Account, BareJid, Notary, Policies, Roots, Secret, Server, Trust, VerifyingKey, prosody::Prosody,
+};
 use runtime::{
     Address, Agent, AgentId, Catalogue, Fields, Handle, MemoryStore, Mood, Problem, Setting, Spec,
     Store,
@@ -16,9 +19,11 @@ use types::{Announcement, Diagram};
 
 use crate::Role;
 
+mod sealing;
 mod settings;
 mod social;
 mod supervision;
+mod trust;
 
 use settings::SETTINGS;
 
@@ -77,6 +82,12 @@ pub struct Config {
     pub account: Account,
     /// The folder of its state on disk.
     pub state: PathBuf,
+    /// The key of the registry that it believes; none: it is enrolled nowhere.
+    pub trust: Option<VerifyingKey>,
+    /// How it speaks to others.
+    pub policies: Policies,
+    /// What a registrar signs with.
+    pub notary: Arc<Notary>,
     reports_to: Address,
     labels: BTreeMap<String, String>,
     duties: Vec<String>,
@@ -131,16 +142,34 @@ impl Config {
         self
     }
 
+    /// The same agent, enrolled with that registry, with its keys in another folder.
+    #[must_use]
+    pub fn enrolled(mut self, registry: VerifyingKey, state: PathBuf) -> Self {
+        self.trust = Some(registry);
+        self.state = state;
+        self
+    }
+
+    /// What its operator calls it by.
+    pub fn labels(&self) -> &BTreeMap<String, String> {
+        &self.labels
+    }
+
     /// Everything that it would run, by name, with states and moves. Nothing is started.
     pub fn diagrams(self) -> Vec<(String, Diagram)> {
-        let store = std::sync::Arc::new(MemoryStore::default());
-        let (_agent, named, _account) = self.build(store);
+        let store = Arc::new(MemoryStore::default());
+        let (_agent, named, _account) = self.build(store, None);
         let drawn = |it: &Handle| (it.report().name.into_owned(), Diagram::clone(&it.diagram()));
         named.iter().map(drawn).collect()
     }
 
     /// Makes the agent.
-    pub(crate) fn build(self, store: std::sync::Arc<dyn Store>) -> (Agent, Vec<Handle>, Account) {
+    pub(crate) fn build(
+        self,
+        store: Arc<dyn Store>,
+        trust: Option<&Arc<Trust>>,
+    ) -> (Agent, Vec<Handle>, Account) {
+        self.notary.take_office(self.state.clone(), self.account.clone());
         let Self { role, account, reports_to, labels, behaviours, operators, mood, .. } = self;
         let duties = role.duties().into_iter().chain(self.duties);
         let announcement = Announcement {
@@ -156,6 +185,9 @@ impl Config {
         let has_heartbeat = behaviours.iter().any(|(run, ..)| run == "heartbeat");
         let named = behaviours.into_iter().map(|(_, spec, add)| add(&mut agent, spec)).collect();
         role.furnish(&mut agent, &reports_to, &account.registrar, has_heartbeat);
+        if let Some(trust) = trust {
+            Role::believe(&mut agent, &account.registrar, trust);
+        }
         if !operators.is_empty() {
             agent.add(chat::spec(), move || Chat::from(operators.clone()));
         }
@@ -201,7 +233,11 @@ fn read(table: toml::Table, base: &Path, problems: &mut Vec<Problem>) -> Option<
     }
     let reports_to: Address = reports_to.as_deref().unwrap_or("duty:aggregate").into();
     let me = jid.as_ref().map_or("", |it| it.as_str()).into();
-    let behaviours = behaviours(role, &reports_to, &me, entries, base, problems);
+    let trust = trust::read(&mut fields);
+    let account = jid.as_ref().map_or("", |it| it.as_str());
+    let policies = sealing::read(&mut fields, account, role);
+    let notary = Arc::<Notary>::default();
+    let behaviours = behaviours(role, &reports_to, (&me, &notary), entries, base, problems);
     let jid = jid?;
     let registry = || AgentId::from(format!("registry@{}", jid.domain()));
     Some(Config {
@@ -218,6 +254,9 @@ fn read(table: toml::Table, base: &Path, problems: &mut Vec<Problem>) -> Option<
             jid,
         },
         state,
+        trust,
+        policies,
+        notary,
         duties,
         operators,
         mood,
@@ -230,7 +269,7 @@ fn read(table: toml::Table, base: &Path, problems: &mut Vec<Problem>) -> Option<
 fn behaviours(
     role: Option<Role>,
     reports_to: &Address,
-    me: &AgentId,
+    (me, notary): (&AgentId, &Arc<Notary>),
     entries: Vec<toml::Table>,
     base: &Path,
     problems: &mut Vec<Problem>,
@@ -238,7 +277,7 @@ fn behaviours(
     // Without a role, a behaviour's settings are read as those of the role that has it.
     let roles = role.map_or_else(|| Role::ALL.to_vec(), |role| vec![role]);
     let catalogues: Vec<Catalogue> =
-        roles.iter().map(|it| it.catalogue_under(it.superior(reports_to, me))).collect();
+        roles.iter().map(|it| it.catalogue_under(it.superior(reports_to, me), notary)).collect();
     let mut behaviours: Vec<(String, Spec, Add)> = Vec::new();
     let mut named = Vec::new();
     for (nth, mut entry) in (1..).zip(entries) {

@@ -13,12 +13,15 @@ mod disk;
 
 mod listing;
 
-pub use behaviours::chat::Operators;
+pub use behaviours::{chat::Operators, enrol::REVOKED};
 pub use config::{Config, ConfigError};
 pub use disk::DiskStore;
 pub use listing::{Listed, listing, protocols, stock_kinds};
-pub use registry::{ConnectError, LinkState, Secret, TlsError, prosody};
+pub use registry::{
+    ConnectError, DeviceIdentity, KeyFileError, LinkState, Secret, SigningKey, TlsError, Token,
+    TokenError, VerifyingKey, prosody,
+};
 pub use role::Role;
 pub use running::{Running, StartError};
 pub use runtime::{Catalogue, Chain, Clock, Entry, Hub, Problem, Setting, dot, mermaid};
-pub use types::{Announcement, BehaviourReport, Diagram};
+pub use types::{Announcement, BehaviourReport, Device, Diagram, Member};

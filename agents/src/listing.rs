@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use behaviours::{chat, collect, courier, postbox, report};
+use behaviours::{chat, collect, courier, postbox, report, trust};
 use runtime::{Cycle, Delay, Occasion, Once, Period, Protocol, Setting, State, diagram};
 use types::Diagram;
 
@@ -84,6 +84,12 @@ fn by_themselves() -> Vec<Listed> {
             "hands results over to whoever aggregates, until they are confirmed",
             &all,
             shape::<report::State>(),
+        ),
+        listed(
+            "trust",
+            "keeps the list of members that the registry signed, where a file names the registry",
+            &all,
+            shape::<trust::State>(),
         ),
     ]
 }

@@ -1,9 +1,13 @@
 //! Probe, aggregator, analyzer, mitigator, registrar: what each may run, and what it always runs.
 
 use behaviours::{
-    anchor, check, collect, courier, forward, heartbeat, machine, postbox, register, report,
+    anchor, check, collect, courier, enrol, forward, heartbeat, machine, postbox, register, report,
+    trust,
 };
-use runtime::{Address, Agent, AgentId, Catalogue, Spec};
+use std::sync::Arc;
+
+use registry::Notary;
+use runtime::{Address, Agent, AgentId, Catalogue, Spec, Trust};
 use serde::Deserialize;
 
 /// What an agent is for.
@@ -43,11 +47,12 @@ impl Role {
 
     /// The behaviours that its file may name.
     pub fn catalogue(self) -> Catalogue {
-        self.catalogue_under("duty:aggregate".into())
+        self.catalogue_under("duty:aggregate".into(), &Arc::default())
     }
 
-    /// The same, for an agent that reports to `superior`.
-    pub(crate) fn catalogue_under(self, superior: Address) -> Catalogue {
+    /// The same, for an agent that reports to `superior`; a registrar has `notary` sign.
+    pub(crate) fn catalogue_under(self, superior: Address, notary: &Arc<Notary>) -> Catalogue {
+        let notary = Arc::clone(notary);
         let common = Catalogue::default().with(
             "tells whoever aggregates what this agent is doing",
             heartbeat::SETTINGS,
@@ -85,12 +90,22 @@ impl Role {
                     forward::Settings::read,
                     forward::Forward::from,
                 ),
-            Self::Registrar => common.with(
-                "keeps the directory of who is there and what for",
-                register::SETTINGS,
-                register::Settings::read,
-                register::Register::from,
-            ),
+            Self::Registrar => common
+                .with(
+                    "keeps the directory of who is there and what for",
+                    register::SETTINGS,
+                    register::Settings::read,
+                    register::Register::from,
+                )
+                .with(
+                    "takes new agents in, lets members go, and has the list of members signed",
+                    enrol::SETTINGS,
+                    enrol::Settings::read,
+                    move |settings| {
+                        let notary = Arc::<Notary>::clone(&notary);
+                        enrol::Enrol::new(settings, notary)
+                    },
+                ),
         }
     }
 
@@ -108,6 +123,7 @@ impl Role {
         let (template, mailbox) = match name {
             "forward" => (forward::template(), 1024),
             "register" => (register::template(), 4096),
+            "enrol" => return enrol::spec(),
             _ => return Spec::default(),
         };
         Spec { template, mailbox, ..Spec::default() }
@@ -119,6 +135,13 @@ impl Role {
             Self::Aggregator => me.clone().into(),
             Self::Probe | Self::Registrar => to.clone(),
         }
+    }
+
+    /// Adds what keeps the list of whom to believe.
+    pub(crate) fn believe(agent: &mut Agent, registrar: &AgentId, trust: &Arc<registry::Trust>) {
+        let trust: Arc<dyn Trust> = Arc::<registry::Trust>::clone(trust);
+        let settings = trust::Settings { registrar: registrar.clone(), trust };
+        agent.add(trust::spec(), move || trust::KeepTrust::from(settings.clone()));
     }
 
     /// Adds what every agent of this role runs, whatever its file names.

@@ -2,8 +2,10 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use registry::{LinkState, TlsError, XmppRoad};
-use runtime::{AgentHandle, Handle, Hub, POST, Store, StoreError};
+use registry::{
+    DeviceIdentity, KeyFileError, LinkState, RoadError, Sealing, Trust, TrustError, XmppRoad,
+};
+use runtime::{AgentHandle, Clock, Handle, Hub, POST, Store, StoreError};
 use tokio::sync::watch;
 use types::{BehaviourReport, Exit, Phase, Presence, Show};
 
@@ -27,13 +29,29 @@ pub enum StartError {
         /// Why.
         source: StoreError,
     },
-    /// Its connection cannot be secured.
-    #[error("cannot connect `{jid}`")]
-    Tls {
+    /// Its list of members cannot be believed.
+    #[error("cannot open the list of members of `{jid}`")]
+    Trust {
         /// Which agent.
         jid: String,
         /// Why.
-        source: TlsError,
+        source: TrustError,
+    },
+    /// Its keys cannot be read.
+    #[error("cannot open the keys of `{jid}`")]
+    Keys {
+        /// Which agent.
+        jid: String,
+        /// Why.
+        source: KeyFileError,
+    },
+    /// It has no way to others.
+    #[error("cannot connect `{jid}`")]
+    Road {
+        /// Which agent.
+        jid: String,
+        /// Why.
+        source: RoadError,
     },
 }
 
@@ -60,10 +78,21 @@ impl Running {
     /// say to each other goes through `hub` and needs no server.
     pub fn start_beside(config: Config, disk: &DiskStore, hub: &Hub) -> Result<Self, StartError> {
         let store: Arc<dyn Store> = disk.of(config.account.jid.as_str());
-        let (agent, named, account) = config.build(Arc::clone(&store));
-        let jid = account.jid.to_string();
-        let road = XmppRoad::connect(account, agent.door().clone())
-            .map_err(|source| StartError::Tls { jid, source })?;
+        let jid = config.account.jid.to_string();
+        let open = |key| Trust::open(&config.state, key, Clock::system().now_ms());
+        let trust = config.trust.map(open).transpose();
+        let trust = trust.map_err(|source| StartError::Trust { jid: jid.clone(), source })?;
+        let trust = trust.map(Arc::new);
+        let sealing = match &trust {
+            Some(trust) => Some(sealing(&config, trust)?),
+            None => {
+                tracing::warn!(agent.jid = jid, "not enrolled: what it says is not sealed end to end");
+                None
+            }
+        };
+        let (agent, named, account) = config.build(Arc::clone(&store), trust.as_ref());
+        let road = XmppRoad::connect_sealed(account, agent.door().clone(), sealing)
+            .map_err(|source| StartError::Road { jid, source })?;
         let lane = hub.join_beside(agent.door(), Arc::new(road.clone()));
         let agent = agent.start(lane);
         Ok(Self { agent, road, store, named: named.into() })
@@ -167,4 +196,17 @@ impl Running {
     pub async fn stop(&self) {
         self.agent.shutdown().await;
     }
+}
+
+/// What an agent that is enrolled seals with.
+fn sealing(config: &Config, trust: &Trust) -> Result<Sealing, StartError> {
+    let jid = || config.account.jid.to_string();
+    let device = DeviceIdentity::open_or_make(&config.state)
+        .map_err(|source| StartError::Keys { jid: jid(), source })?;
+    Ok(Sealing {
+        device,
+        store: config.state.join("omemo.sqlite"),
+        members: trust.members(),
+        policies: config.policies.clone(),
+    })
 }

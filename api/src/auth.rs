@@ -85,12 +85,18 @@ impl Need {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Caller {
     pub(crate) role: Option<Role>,
+    /// The name of its token; empty: it has none.
+    pub(crate) name: String,
 }
 
 impl Caller {
     /// Who asks, as the gate found out.
     pub(crate) fn of(request: &HttpRequest) -> Self {
-        request.extensions().get::<Self>().cloned().unwrap_or(Self { role: None })
+        request.extensions().get::<Self>().cloned().unwrap_or_else(Self::nobody)
+    }
+
+    fn nobody() -> Self {
+        Self { role: None, name: String::new() }
     }
 
     pub(crate) fn may(&self, need: Need) -> bool {
@@ -170,31 +176,33 @@ impl Gate {
 
     /// Lets a request pass, or says why not.
     pub(crate) fn admit(&self, request: &HttpRequest, need: Need) -> Result<Caller, Problem> {
-        let role = match claim(request) {
-            Claim::Nothing if need == Need::Nothing => return Ok(Caller { role: None }),
+        let known = match claim(request) {
+            Claim::Nothing if need == Need::Nothing => return Ok(Caller::nobody()),
             Claim::Nothing if need == Need::Read && self.anonymous == Anonymous::Read => {
-                return Ok(Caller { role: None });
+                return Ok(Caller::nobody());
             }
             Claim::Nothing => return Err(unknown("Not authenticated", scheme(request))),
-            claim => self.role(&claim),
+            claim => self.known(&claim),
         };
-        match role {
-            Some(role) if need.met_by(role) => Ok(Caller { role: Some(role) }),
-            None if need == Need::Nothing => Ok(Caller { role: None }),
+        match known {
+            Some((name, role)) if need.met_by(role) => {
+                Ok(Caller { role: Some(role), name: name.to_owned() })
+            }
+            None if need == Need::Nothing => Ok(Caller::nobody()),
             None => Err(unknown("Incorrect email or password", scheme(request))),
-            Some(role) => {
+            Some((_, role)) => {
                 let detail = format!("this needs {}; the token is `{}`", need.words(), role.name());
                 Err(Problem::new(StatusCode::FORBIDDEN, detail))
             }
         }
     }
 
-    fn role(&self, claim: &Claim) -> Option<Role> {
+    fn known(&self, claim: &Claim) -> Option<(&str, Role)> {
         let (Claim::Token(token) | Claim::Named { token, .. }) = claim else { return None };
         let (known, role) = self.known.get(&sha256(token.as_bytes()))?;
         match claim {
             Claim::Named { name, .. } if name != known => None,
-            _ => Some(*role),
+            _ => Some((known, *role)),
         }
     }
 }

@@ -20,11 +20,19 @@ pub(crate) enum Topic {
     Presence,
     Agent,
     Behaviour,
+    Audit,
 }
 
 impl Topic {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Scan, Self::Tst, Self::Proof, Self::Presence, Self::Agent, Self::Behaviour];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Scan,
+        Self::Tst,
+        Self::Proof,
+        Self::Presence,
+        Self::Agent,
+        Self::Behaviour,
+        Self::Audit,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -34,6 +42,7 @@ impl Topic {
             Self::Presence => "presence",
             Self::Agent => "agent",
             Self::Behaviour => "behaviour",
+            Self::Audit => "audit",
         }
     }
 

@@ -24,7 +24,7 @@ use crate::{
 /// What a route needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// `GET` (which answers `HEAD` too) or `POST`.
+    /// `GET` (which answers `HEAD` too), `POST` or `DELETE`.
     pub method: Method,
     /// The path, with `{}` around what varies.
     pub path: &'static str,
@@ -46,9 +46,13 @@ fn post(path: &'static str, need: Need, answer: fn() -> Route) -> Entry {
     Entry { rule: Rule { method: Method::POST, path, need }, answer }
 }
 
+fn delete(path: &'static str, need: Need, answer: fn() -> Route) -> Entry {
+    Entry { rule: Rule { method: Method::DELETE, path, need }, answer }
+}
+
 /// A path that stands more than once has its entries next to each other.
 fn table() -> Vec<Entry> {
-    use Need::{Nothing, Read, Send};
+    use Need::{Act, Nothing, Read, Send};
     vec![
         get("/", Nothing, || web::to(assets::index)),
         get("/assets/{file}", Nothing, || web::to(assets::file)),
@@ -69,6 +73,15 @@ fn table() -> Vec<Entry> {
         get("/api/v1/agents/{jid}/behaviours", Read, || web::to(v1::agents::behaviours)),
         post("/api/v1/agents/{jid}/report", Send, || web::to(v1::agents::report)),
         post("/api/v1/presence", Send, || web::to(v1::presence::post)),
+        get("/api/v1/enrolments", Read, || web::to(v1::enrolments::list)),
+        post("/api/v1/enrolments", Act, || web::to(v1::enrolments::post)),
+        get("/api/v1/enrolments/{name}", Read, || web::to(v1::enrolments::show)),
+        delete("/api/v1/enrolments/{name}", Act, || web::to(v1::enrolments::delete)),
+        get("/api/v1/members", Read, || web::to(v1::members::list)),
+        post("/api/v1/members", Send, || web::to(v1::members::post)),
+        get("/api/v1/registrar/orders", Send, || web::to(v1::members::orders)),
+        post("/api/v1/registrar/news", Send, || web::to(v1::members::news)),
+        get("/api/v1/audit", Read, || web::to(v1::audit::list)),
         get("/api/v1/events", Read, || web::to(v1::events::stream)),
         get("/api/v1/summary", Read, || web::to(v1::summary::show)),
         get("/items", Nothing, || web::to(scandale::with_slash)),

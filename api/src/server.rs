@@ -200,6 +200,7 @@ async fn open(
         own: own.map(Arc::new),
         metrics: Metrics::default(),
         started_ms: clock::now_ms(),
+        orders: tokio::sync::Notify::new(),
         closing: closing.clone(),
     })
 }

@@ -21,6 +21,8 @@ pub(crate) struct State {
     pub(crate) own: Option<Arc<OwnAuthority>>,
     pub(crate) metrics: Metrics,
     pub(crate) started_ms: i64,
+    /// Wakes the registrar when something is wanted of it.
+    pub(crate) orders: tokio::sync::Notify,
     /// Ends every stream.
     pub(crate) closing: CancellationToken,
 }

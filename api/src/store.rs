@@ -4,7 +4,9 @@
 //! it, on connections of its own.
 
 mod agents;
+mod audit;
 mod counts;
+mod enrolments;
 mod events;
 mod ids;
 mod items;
@@ -23,6 +25,9 @@ use tokio_util::task::TaskTracker;
 
 pub(crate) use agents::{AgentRow, AgentsQuery, StoreReport};
 pub(crate) use counts::Counts;
+pub(crate) use enrolments::{
+    EnrolmentRow, ExpireEnrolments, KeepList, NoteNews, OpenEnrolment, RevokeEnrolment,
+};
 pub(crate) use items::{Fate, ItemRow, ItemsQuery, StoreItems, StoredItem};
 pub(crate) use presence::StorePresence;
 pub(crate) use proofs::{Batch, Placed, StoreProof};

@@ -1,9 +1,12 @@
 //! `/api/v1`: one file a resource.
 
 pub(crate) mod agents;
+pub(crate) mod audit;
+pub(crate) mod enrolments;
 pub(crate) mod events;
 pub(crate) mod evidence;
 pub(crate) mod items;
+pub(crate) mod members;
 pub(crate) mod presence;
 pub(crate) mod proofs;
 pub(crate) mod summary;

@@ -3,7 +3,8 @@
 //! A [`check`] looks at something and keeps what it saw; [`report`] hands it over to whoever
 //! aggregates; there [`collect`] takes it in, [`anchor`] has it time-stamped, and [`forward`]
 //! brings it to the API. A [`heartbeat`] tells what the agent is doing, and [`register`] tells
-//! everybody who is there.
+//! everybody who is there. [`enrol`] takes new agents in, and [`trust`] keeps everybody's list of whom to
+//! believe.
 
 pub mod check;
 
@@ -26,6 +27,10 @@ pub mod heartbeat;
 pub mod machine;
 
 pub mod register;
+
+pub mod enrol;
+
+pub mod trust;
 
 mod http;
 mod patience;

@@ -6,6 +6,7 @@
 
 mod m20261101_000001_first;
 mod m20261124_000002_presence;
+mod m20261124_000003_enrolments;
 mod migrator;
 
 pub use migrator::Migrator;

@@ -2,7 +2,7 @@
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
-use crate::{m20261101_000001_first, m20261124_000002_presence};
+use crate::{m20261101_000001_first, m20261124_000002_presence, m20261124_000003_enrolments};
 
 /// Brings a database up to date; what was done is recorded in the database itself.
 #[derive(Debug)]
@@ -13,6 +13,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261101_000001_first::Migration),
             Box::new(m20261124_000002_presence::Migration),
+            Box::new(m20261124_000003_enrolments::Migration),
         ]
     }
 }

@@ -20,7 +20,7 @@ use tokio_xmpp::{
 use xmpp_parsers::stanza_error::{DefinedCondition, StanzaError};
 
 use crate::{
-    Account, artifacts, codec,
+    Account, admin, artifacts, codec,
     requests::{Answer, Question},
 };
 
@@ -84,8 +84,75 @@ impl Wishes {
                 self.wish(Wish::Unfollow(who.clone())).await?;
                 self.ask(artifacts::unsubscribe(&who, &self.me)).await
             }
+            Errand::AddAccount { account: who, password, again } => {
+                self.add_account(&account(&who)?, password.reveal(), again).await
+            }
+            Errand::RemoveAccount(who) => self.remove_account(&account(&who)?).await,
+            Errand::ChangePassword(password) => {
+                let change = admin::change_password(&self.me, password.reveal());
+                let answer = self.try_ask_of(admin::server(&self.me), change).await?;
+                answer.map(drop).map_err(|error| self.refusal(condition(&error)))
+            }
             other => Err(SendError::Unable(other.name())),
         }
+    }
+
+    /// Makes an account. One that is there already is somebody's, unless it may be there `again`.
+    async fn add_account(
+        &self,
+        who: &BareJid,
+        password: &str,
+        again: bool,
+    ) -> Result<(), SendError> {
+        let made = self.administer(admin::Command::AddUser, who, password).await;
+        match made {
+            Err(SendError::Refused { .. }) if again => {
+                self.administer(admin::Command::ChangeUserPassword, who, password).await
+            }
+            made => made,
+        }
+    }
+
+    /// Removes an account first, so that its owner cannot come back once its sessions end.
+    async fn remove_account(&self, who: &BareJid) -> Result<(), SendError> {
+        let removed = self.administer(admin::Command::DeleteUser, who, "").await;
+        // Not every server ends what a removed account has open; that it has nothing open, or is
+        // not there, is what is wanted.
+        let ended = self.administer(admin::Command::EndUserSession, who, "").await;
+        match (removed, ended) {
+            (Err(SendError::Refused { why, .. }), _) if is_forbidden(&why) => {
+                Err(self.refusal(why))
+            }
+            (Ok(()) | Err(SendError::Refused { .. }), Ok(()) | Err(SendError::Refused { .. })) => {
+                Ok(())
+            }
+            (Err(error), _) | (_, Err(error)) => Err(error),
+        }
+    }
+
+    /// Has the server do a command of XEP-0133.
+    async fn administer(
+        &self,
+        command: admin::Command,
+        who: &BareJid,
+        password: &str,
+    ) -> Result<(), SendError> {
+        let server = admin::server(&self.me);
+        let refused = |error: StanzaError| self.refusal(condition(&error));
+        let form = self.try_ask_of(server.clone(), command.begin()).await?.map_err(refused)?;
+        let session = admin::session(form.as_ref()).ok_or_else(|| {
+            self.refusal(admin::complaint(form.as_ref()).unwrap_or_else(|| "no form".to_owned()))
+        })?;
+        let submitted = command.submit(&session, who, password);
+        let answer = self.try_ask_of(server, submitted).await?.map_err(refused)?;
+        match admin::complaint(answer.as_ref()) {
+            Some(why) => Err(self.refusal(why)),
+            None => Ok(()),
+        }
+    }
+
+    fn refusal(&self, why: String) -> SendError {
+        SendError::Refused { by: AgentId::from(admin::server(&self.me).as_str()), why }
     }
 
     /// Publishes. The node is made first, once in our life and whenever the service forgot it, so
@@ -136,10 +203,15 @@ impl Wishes {
     }
 
     async fn try_ask(&self, payload: Element) -> Result<Answer, SendError> {
+        self.try_ask_of(self.service.clone(), payload).await
+    }
+
+    async fn try_ask_of(&self, to: Jid, payload: Element) -> Result<Answer, SendError> {
         let (answer, answered) = oneshot::channel();
-        self.wish(Wish::Ask(Question { to: self.service.clone(), payload, answer })).await?;
+        let silent = SendError::Silent(AgentId::from(to.as_str()));
+        self.wish(Wish::Ask(Question { to, payload, answer })).await?;
         // It is dropped when the session ends before there is an answer.
-        answered.await.map_err(|_| SendError::Silent(self.server()))
+        answered.await.map_err(|_| silent)
     }
 
     fn judge(&self, answer: Answer) -> Result<(), SendError> {
@@ -160,6 +232,13 @@ fn condition(error: &StanzaError) -> String {
         Some(text) => format!("{} ({text})", element.name()),
         None => element.name().to_owned(),
     }
+}
+
+/// Whether we are no administrator, by the conditions of RFC 6120 section 8.3.3.
+fn is_forbidden(why: &str) -> bool {
+    ["forbidden", "not-allowed", "not-authorized", "service-unavailable", "feature-not-implemented"]
+        .iter()
+        .any(|it| why.starts_with(it))
 }
 
 fn account(who: &AgentId) -> Result<BareJid, SendError> {

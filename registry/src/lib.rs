@@ -19,11 +19,13 @@ mod link;
 mod outbox;
 
 mod codec;
+mod sealing;
 
 mod announce;
 mod contacts;
 mod greetings;
 
+mod admin;
 mod artifacts;
 mod errands;
 mod requests;
@@ -42,6 +44,18 @@ mod guard;
 mod login;
 mod tls;
 
+pub mod enrolment;
+mod identity;
+mod key_file;
+mod members;
+mod notary;
+mod pin;
+mod possession;
+mod signing;
+mod token;
+mod transcript;
+mod trust;
+
 pub mod prosody;
 
 #[cfg(any(test, feature = "fuzzing"))]
@@ -50,6 +64,15 @@ pub mod fuzzing;
 
 pub use account::{Account, Secret, Server, Subscriptions};
 pub use connect::ConnectError;
-pub use road::{LinkState, XmppRoad};
+pub use identity::DeviceIdentity;
+pub use key_file::KeyFileError;
+pub use members::{Members, MembersError, Validity};
+pub use notary::Notary;
+pub use road::{LinkState, RoadError, XmppRoad};
+pub use sealing::{OPERATOR, Policies, Policy, Sealing};
+pub use pin::{PinError, pinned_authority};
+pub use signing::{NoKey, SigningKey, VerifyingKey};
 pub use tls::{Roots, TlsError};
+pub use token::{Token, TokenError};
 pub use tokio_xmpp::jid::BareJid;
+pub use trust::{Trust, TrustError};

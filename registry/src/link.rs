@@ -6,11 +6,12 @@ use std::{
     time::Duration,
 };
 
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
+use omemo::machine::{Kept, Opened};
 use runtime::{AgentId, Clock, Door, Message, Mood, Performative, SendError, Slot};
 use tokio::{
     sync::{mpsc, watch},
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, MissedTickBehavior, sleep_until, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tokio_xmpp::{
@@ -23,18 +24,25 @@ use types::RollCall;
 use xmpp_parsers::{iq::Iq, presence, roster::Roster, stream_features::StreamFeatures};
 
 use crate::{
-    Account, LinkState, TlsError, announce, artifacts, codec, commands::Commands,
+    Account, LinkState, RoadError, Sealing, announce, artifacts, codec, commands::Commands,
     contacts::Contacts, dialler::Dialler, errands::Wish, greetings::Greetings, outbox::Outbox,
-    requests::Requests,
+    requests::Requests, sealing::Sealer,
 };
 
 mod incoming;
+mod seals;
 
 /// How long the stream may take to accept a stanza before we look what it has to say.
 pub(crate) const BUSY: Duration = Duration::from_secs(2);
 
 /// How long saying goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(2);
+
+/// Time between two looks at what is due for sealing.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Events that are dealt with before what they changed is written to disk, at most.
+const CROWD: usize = 64;
 
 /// Time between two announcements; of what changes meanwhile the last is announced.
 const BREATH: Duration = Duration::from_secs(1);
@@ -70,6 +78,10 @@ pub(crate) struct Link {
     /// When the mood is announced that was not yet.
     announce_at: Option<Instant>,
     announced: Instant,
+    /// Who seals and opens, for who is enrolled.
+    sealer: Option<Sealer>,
+    /// What was opened, to be read once that is on disk.
+    opened: Vec<(Kept<Opened>, xmpp_parsers::message::Message)>,
     online: bool,
     barren: u8,
     state: Arc<watch::Sender<LinkState>>,
@@ -85,9 +97,12 @@ impl Link {
     pub(crate) fn new(
         account: Account,
         door: Door,
+        sealing: Option<Sealing>,
         state: Arc<watch::Sender<LinkState>>,
         tasks: TaskTracker,
-    ) -> Result<Self, TlsError> {
+    ) -> Result<Self, RoadError> {
+        let open = |it| Sealer::open(account.jid.as_str(), it, Clock::system());
+        let sealer = sealing.map(open).transpose()?;
         let mut dialler = Dialler::new(&account, Arc::clone(&state), tasks)?;
         Ok(Self {
             contacts: Contacts::new(&account),
@@ -104,6 +119,8 @@ impl Link {
             errands: VecDeque::new(),
             mood: door.mood(),
             door,
+            sealer,
+            opened: Vec::new(),
             announce_at: None,
             announced: Instant::now(),
             online: false,
@@ -114,7 +131,10 @@ impl Link {
 
     /// Everything the link reacts to, in one place. Ends when asked to.
     pub(crate) async fn run(mut self, mut inbox: Inbox, stop: CancellationToken) {
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            self.settle_seals();
             if self.online {
                 self.run_errands().await;
             }
@@ -127,9 +147,14 @@ impl Link {
                 () = stop.cancelled() => break,
                 () = self.outbox.settle() => {}
                 event = self.stream.next() => match event {
-                    Some(event) => self.on_event(event),
+                    Some(event) => {
+                        self.on_event(event);
+                        self.on_crowd();
+                    }
                     None => self.renew(),
                 },
+                () = members_change(&mut self.sealer) => self.believe(),
+                _ = ticks.tick(), if self.sealer.is_some() => self.tick(),
                 answer = self.commands.answered() => self.errands.push_back(Stanza::Iq(answer)),
                 () = until(announce_at) => self.announce(),
                 () = until(ask_at) => if let Some(who) = self.greetings.ask() {
@@ -151,6 +176,17 @@ impl Link {
         self.leave(inbox.messages).await;
     }
 
+    /// What came behind an event and is here already: what was sealed is kept all at once.
+    fn on_crowd(&mut self) {
+        for _ in 0..CROWD {
+            match self.stream.next().now_or_never() {
+                Some(Some(event)) => self.on_event(event),
+                Some(None) => return self.renew(),
+                None => return,
+            }
+        }
+    }
+
     async fn run_errands(&mut self) {
         while let Some(stanza) = self.errands.pop_front() {
             let is_presence = matches!(stanza, Stanza::Presence(_));
@@ -164,7 +200,7 @@ impl Link {
                 return;
             }
         }
-        self.outbox.flush(&self.stream).await;
+        self.outbox.flush(&self.stream, self.sealer.as_mut()).await;
     }
 
     fn on_event(&mut self, event: Event) {
@@ -213,6 +249,9 @@ impl Link {
         let renewals =
             self.followed.iter().map(|it| artifacts::renew(&self.service, it, &self.account.jid));
         self.errands.extend(renewals.map(Stanza::Iq));
+        if let Some(sealer) = &mut self.sealer {
+            sealer.reconnected();
+        }
         self.set_online(true);
         info!(agent.jid = %bound, "connected");
     }
@@ -314,8 +353,10 @@ impl Link {
         let asked = Message::new(Performative::Subscribe, registrar.clone(), &call)
             .map(|it| it.with(Slot::Protocol, "fipa-subscribe").in_new_conversation())
             .inspect(|it| self.door.said(it));
-        if let Ok(stanza) = asked.map_err(drop).and_then(|it| codec::write(&it).map_err(drop)) {
-            self.errands.push_back(Stanza::Message(stanza));
+        if let Ok(asked) = asked
+            && let Ok(to) = codec::check(&asked)
+        {
+            self.outbox.push((to, asked));
         }
     }
 
@@ -366,6 +407,14 @@ impl Link {
 async fn until(then: Option<Instant>) {
     match then {
         Some(then) => sleep_until(then).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits until others are to be believed; without a sealer for ever.
+async fn members_change(sealer: &mut Option<Sealer>) {
+    match sealer {
+        Some(sealer) => sealer.members_change().await,
         None => std::future::pending().await,
     }
 }

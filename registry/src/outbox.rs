@@ -2,15 +2,22 @@
 
 use std::collections::VecDeque;
 
-use runtime::Message;
+use omemo::machine::Kept;
+use runtime::{AgentId, Message};
 use tokio_xmpp::{
     Stanza,
     jid::Jid,
+    minidom::Element,
     stanzastream::{StanzaStage, StanzaState, StanzaStream, StanzaToken},
 };
 use tracing::warn;
+use xmpp_parsers::message;
 
-use crate::{codec, link::BUSY};
+use crate::{
+    codec,
+    link::BUSY,
+    sealing::{self, Sealer, Way},
+};
 
 /// Stanzas that may be under way at once. The stream's own queue is as deep, so that handing one
 /// over never waits.
@@ -30,6 +37,8 @@ struct Parcel {
 /// Keeps messages until the server has them, in order.
 pub(crate) struct Outbox {
     waiting: VecDeque<Parcel>,
+    /// For whom something was asked of the server first.
+    held: VecDeque<Parcel>,
     under_way: VecDeque<(Parcel, StanzaToken)>,
     /// When the server counts as having a stanza: acknowledged, or only written where the
     /// server has no stream management.
@@ -41,6 +50,7 @@ impl Default for Outbox {
     fn default() -> Self {
         Self {
             waiting: VecDeque::new(),
+            held: VecDeque::new(),
             under_way: VecDeque::new(),
             stage: StanzaStage::Acked,
             full: false,
@@ -56,13 +66,13 @@ impl Outbox {
     /// Whether another message may be taken in. Once it was full, only when it is half empty:
     /// so messages travel in crowds, and a crowd costs hardly more than one.
     pub(crate) fn has_room(&mut self) -> bool {
-        let kept = self.waiting.len() + self.under_way.len();
+        let kept = self.waiting.len() + self.held.len() + self.under_way.len();
         self.full = if self.full { kept > WINDOW / 2 } else { kept >= WINDOW };
         !self.full
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.waiting.is_empty() && self.under_way.is_empty()
+        self.waiting.is_empty() && self.held.is_empty() && self.under_way.is_empty()
     }
 
     /// The stream is as good as new; says whether its server acknowledges.
@@ -70,17 +80,66 @@ impl Outbox {
         self.stage = if acknowledges { StanzaStage::Acked } else { StanzaStage::Sent };
     }
 
-    /// Hands everything that waits to the stream.
-    pub(crate) async fn flush(&mut self, stream: &StanzaStream) {
-        while let Some(parcel) = self.waiting.pop_front() {
-            let stanza = codec::write_to(parcel.to.clone(), &parcel.message);
+    /// Tries again what waited for an answer of the server.
+    pub(crate) fn release_held(&mut self) {
+        while let Some(parcel) = self.held.pop_back() {
+            self.waiting.push_front(parcel);
+        }
+    }
+
+    /// Hands everything that waits to the stream, sealed for whom it must be.
+    pub(crate) async fn flush(&mut self, stream: &StanzaStream, sealer: Option<&mut Sealer>) {
+        let mut ready = match sealer {
+            Some(sealer) => self.seal(sealer),
+            None => self.waiting.drain(..).map(plain).collect(),
+        };
+        while let Some((parcel, stanza)) = ready.pop_front() {
             let sending = stream.send(Box::new(Stanza::Message(stanza)));
             let Ok(token) = tokio::time::timeout(BUSY, sending).await else {
+                self.waiting.extend(ready.into_iter().map(|(parcel, _)| parcel));
                 self.waiting.push_front(parcel);
                 return;
             };
             self.under_way.push_back((parcel, token));
         }
+    }
+
+    /// Seals everything that waits, in one commit. What cannot be kept goes nowhere.
+    fn seal(&mut self, sealer: &mut Sealer) -> VecDeque<(Parcel, message::Message)> {
+        let mut sealed = Vec::with_capacity(self.waiting.len());
+        while let Some(parcel) = self.waiting.pop_front() {
+            let to = parcel.to.to_bare();
+            // One that waits keeps those behind it waiting, so that they arrive in order.
+            if self.held.iter().any(|it| it.to.to_bare() == to) {
+                self.held.push_back(parcel);
+                continue;
+            }
+            let (parcel, stanza) = plain(parcel);
+            match sealer.seal(&AgentId::from(parcel.to.as_str()), &stanza) {
+                Way::Plain => sealed.push((parcel, stanza, None)),
+                Way::Sealed(kept) => sealed.push((parcel, stanza, Some(kept))),
+                Way::Wait => self.held.push_back(parcel),
+                Way::Refused(why) => {
+                    warn!(message.to = %parcel.to, "a message was not sent: {why}");
+                }
+            }
+        }
+        let commit = match sealer.commit() {
+            Ok(commit) => commit,
+            Err(error) => {
+                warn!(%error, "what was sealed cannot be kept, so it is not sent yet");
+                self.waiting.extend(sealed.into_iter().map(|(parcel, ..)| parcel));
+                return VecDeque::new();
+            }
+        };
+        let release = |(parcel, stanza, kept): (Parcel, _, Option<Kept<Vec<Element>>>)| {
+            let stanza = match kept {
+                Some(kept) => sealing::wrap(stanza, kept.release(commit)?),
+                None => stanza,
+            };
+            Some((parcel, stanza))
+        };
+        sealed.into_iter().filter_map(release).collect()
     }
 
     /// Waits until the server has the oldest message under way, or lost it; then forgets it, or
@@ -130,4 +189,9 @@ impl Outbox {
             }
         }
     }
+}
+
+fn plain(parcel: Parcel) -> (Parcel, message::Message) {
+    let stanza = codec::write_to(parcel.to.clone(), &parcel.message);
+    (parcel, stanza)
 }

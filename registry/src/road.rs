@@ -9,13 +9,14 @@ use std::{
     },
 };
 
+use omemo::store::StoreError;
 use runtime::{Door, Errand, Message, Road, SendError, Sending};
 use tokio::sync::{mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tokio_xmpp::jid::Jid;
 
 use crate::{
-    Account, ConnectError, TlsError,
+    Account, ConnectError, Sealing, TlsError,
     addresses::Addresses,
     chance, codec,
     errands::Wishes,
@@ -37,6 +38,18 @@ pub enum LinkState {
     Online,
     /// Left for good.
     Closed,
+}
+
+/// Why there is no road.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RoadError {
+    /// The connection cannot be secured.
+    #[error("the connection cannot be secured")]
+    Tls(#[from] TlsError),
+    /// The keys cannot be opened.
+    #[error("the keys that messages are sealed with cannot be opened")]
+    Keys(#[from] StoreError),
 }
 
 /// An XMPP connection that mends itself.
@@ -70,13 +83,22 @@ struct Ids {
 
 impl XmppRoad {
     /// Starts to connect; what comes in goes through `door`.
-    pub fn connect(account: Account, door: Door) -> Result<Self, TlsError> {
+    pub fn connect(account: Account, door: Door) -> Result<Self, RoadError> {
+        Self::connect_sealed(account, door, None)
+    }
+
+    /// The same; what is said is sealed, and what is heard opened, by these keys.
+    pub fn connect_sealed(
+        account: Account,
+        door: Door,
+        sealing: Option<Sealing>,
+    ) -> Result<Self, RoadError> {
         let (messages, received) = mpsc::channel(WINDOW);
         let (wishes, inbox) = Wishes::new(&account);
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let sender = Arc::new(watch::Sender::new(LinkState::Waiting));
         let state = sender.subscribe();
-        let link = Link::new(account, door, sender, tasks.clone())?;
+        let link = Link::new(account, door, sealing, sender, tasks.clone())?;
         let inbox = Inbox { messages: received, wishes: inbox };
         tasks.spawn(link.run(inbox, stop.clone()));
         let ids = Ids { run: u64::from_le_bytes(chance::bytes()), next: AtomicU64::new(0) };

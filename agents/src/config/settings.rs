@@ -101,5 +101,20 @@ pub(super) const SETTINGS: &[Setting] = &[
         example: "state = \"/var/lib/vedette\"",
         required: false,
     },
+    Setting {
+        key: "trust",
+        about: "whom it believes: the key that the registry signs its list of members with, as \
+                `vedette join` writes it; without it the agent is enrolled nowhere",
+        example: "trust = { registry = \"…64 hexadecimal digits…\" }",
+        required: false,
+    },
+    Setting {
+        key: "sealing",
+        about: "how others are spoken to, for an agent that is enrolled: `sealed` (in plain never), \
+                `prefer` (sealed as soon as one of their keys is believed) or `plain`, by account \
+                or by `*@domain`; members are `sealed` and `others` are `prefer` unless it says so",
+        example: "sealing = { others = \"sealed\", \"*@spade.example\" = \"plain\" }",
+        required: false,
+    },
     Setting { key: "behaviour", about: "what it runs", example: "[[behaviour]]", required: false },
 ];

@@ -1,9 +1,12 @@
 //! The tables as entities, one file a table.
 
 pub(super) mod agents;
+pub(super) mod audit;
 pub(super) mod batches;
 pub(super) mod behaviours;
+pub(super) mod enrolments;
 pub(super) mod events;
 pub(super) mod items;
 pub(super) mod presence;
+pub(super) mod registry;
 pub(super) mod tokens;

@@ -15,6 +15,7 @@ fn path(rule: &Rule) -> String {
         .replace("{uuid}", "00000000-0000-0000-0000-000000000000")
         .replace("{jid}", "probe1@vedette.local")
         .replace("{id}", "1")
+        .replace("{name}", "edge1")
         .replace("{file}", "app.js")
 }
 

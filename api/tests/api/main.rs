@@ -10,6 +10,7 @@ mod agents;
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod enrolments;
 mod events;
 #[cfg(test)]
 mod items;

@@ -2,18 +2,26 @@
 //!
 //! Read in this order: an [`Item`] is one result; a [`Proof`] shows when a batch of items existed;
 //! a [`Receipt`] says that somebody keeps an item now; a [`Report`] says what an agent is doing;
-//! a [`Presence`] says who is there.
+//! a [`Presence`] says who is there; a [`Member`] is somebody whom the registry vouches for.
 
 mod content;
+mod enrolment;
 mod item;
 mod letter;
+mod member;
 mod presence;
 mod proof;
 mod report;
 
 pub use content::Content;
+pub use enrolment::{
+    EnrolmentAnswer, EnrolmentNews, EnrolmentOrder, EnrolmentOrders, EnrolmentRequest,
+    EnrolmentToken, Fate, Handover, HandoverAnswer, ListReport, PASSWORD_WORDS, PROOF_WORDS,
+    Registrar, TOKEN_PREFIX, Wish,
+};
 pub use item::{Item, Items, Meta, Payload, Receipt};
 pub use letter::Delivered;
+pub use member::{Device, ListHead, ListQuestion, ListUpdate, Member};
 pub use presence::{Announcement, Presence, Presences, Roll, RollCall, Show};
 pub use proof::{Leaf, Proof};
 pub use report::{BehaviourReport, Depth, Diagram, Exit, Node, Phase, Report, Violation};

@@ -216,6 +216,12 @@ impl Door {
         self.0.talks.violations()
     }
 
+    /// Notes something that somebody should not have done, or that we did not do for them, where
+    /// [`violations`](Self::violations) are told.
+    pub fn complain(&self, violation: Violation) {
+        self.0.talks.note(violation);
+    }
+
     /// Follows a message that came in.
     pub(crate) fn heard(&self, message: &Message) {
         self.0.talks.heard(message);

@@ -46,6 +46,8 @@ mod talks;
 mod desk;
 mod mood;
 
+mod trust;
+
 mod memory;
 
 mod store;
@@ -89,7 +91,7 @@ pub use mood::Mood;
 pub use pattern::{BadPattern, Pattern, Spelling};
 pub use performative::{Performative, UnknownPerformative};
 pub use protocol::{Breach, Conversations, Dialogue, Protocol, Role, Stage, UnknownProtocol};
-pub use road::{Errand, PUBLISHED, Road, SendError, Sending};
+pub use road::{Errand, Hidden, PUBLISHED, Road, SendError, Sending};
 pub use slot::Slot;
 pub use state::{State, diagram, dot, mermaid};
 pub use store::{Change, Kept, MemoryStore, Store, StoreError, StoreFuture};
@@ -100,3 +102,4 @@ pub use talk::{
 };
 pub use template::{BadTemplate, Template, TemplateFault};
 pub use timetable::{Timetable, TimetableError};
+pub use trust::{Disbelief, Heard, Notary, Trust};

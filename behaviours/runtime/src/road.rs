@@ -80,6 +80,43 @@ pub enum Errand {
     Follow(AgentId),
     /// Does not want to hear it any more.
     Unfollow(AgentId),
+    /// Makes an account on our server (XEP-0133); for administrators.
+    AddAccount {
+        /// Which.
+        account: AgentId,
+        /// Its password.
+        password: Hidden,
+        /// Whether it may be there already, and gets the password all the same.
+        again: bool,
+    },
+    /// Ends the sessions of an account and removes it (XEP-0133); for administrators. That there
+    /// is none is no mistake.
+    RemoveAccount(AgentId),
+    /// Changes our own password (XEP-0077).
+    ChangePassword(Hidden),
+}
+
+/// Words that are not shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Hidden(Arc<str>);
+
+impl Hidden {
+    /// The words themselves, for who must have them.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for Hidden {
+    fn from(words: &str) -> Self {
+        Self(words.into())
+    }
+}
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(hidden)")
+    }
 }
 
 impl Errand {
@@ -90,6 +127,8 @@ impl Errand {
             Self::Subscribe(_) | Self::Unsubscribe(_) => "ask for presence",
             Self::Publish(_) => "publish",
             Self::Follow(_) | Self::Unfollow(_) => "follow what others publish",
+            Self::AddAccount { .. } | Self::RemoveAccount(_) => "make or remove accounts",
+            Self::ChangePassword(_) => "change a password",
         }
     }
 }

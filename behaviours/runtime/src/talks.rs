@@ -163,6 +163,11 @@ impl Talks {
         state.awaited.map(|it| it.duration_since(now).unwrap_or_default())
     }
 
+    /// Notes one that was found elsewhere.
+    pub(crate) fn note(&self, violation: Violation) {
+        self.lock().conversations.note(violation);
+    }
+
     fn tell(&self, state: &mut State, violation: &Violation) {
         let now = Instant::now();
         if now.duration_since(state.told.0) >= PERIOD {

@@ -2,14 +2,23 @@
 
 mod bundle;
 mod cipher;
+mod element;
+mod envelope;
 mod key;
+pub mod machine;
 pub mod payload;
 mod protobuf;
 pub mod ratchet;
 mod signature;
+pub mod store;
+mod trust;
+pub mod wire;
 
 pub use bundle::{Bundle, BundleError, Prekey, SignedPrekey};
+pub use envelope::EnvelopeError;
 pub use key::{Identity, IdentityKey, Pair, PublicKey, Secret, WeakKey};
+pub use machine::{Machine, Settings};
+pub use trust::{Believed, Distrust, Trust};
 
 /// Which OMEMO two devices speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,6 +30,9 @@ pub enum Namespace {
 }
 
 impl Namespace {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Axolotl, Self::Omemo2];
+
     /// As XML names it.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,5 +1,7 @@
 //! The payload of a message: sealed once, for all devices that get its key.
 
+use std::fmt;
+
 use aes_gcm::{
     Aes128Gcm, AesGcm,
     aead::{AeadInOut, KeyInit, Nonce, Tag, consts::U16},
@@ -17,27 +19,25 @@ const TAG: usize = 16;
 const INFO: &[u8] = b"OMEMO Payload";
 
 /// A sealed payload, and what each device must get to open it.
-#[derive(Debug)]
 pub struct Payload {
     /// What goes into `<payload/>`.
-    pub ciphertext: Vec<u8>,
-    /// What goes into `<iv/>`; only the older namespace has it.
-    pub iv: Option<[u8; 12]>,
-    /// What the ratchet carries: the key, and what authenticates the ciphertext.
+    pub cipher: Vec<u8>,
+    /// What goes into the `iv` of the older namespace; empty in the newer.
+    pub iv: Vec<u8>,
+    /// What the ratchet carries: the key, and what authenticates the cipher.
     pub key: Zeroizing<Vec<u8>>,
 }
 
-/// Why a payload is not opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum PayloadError {
-    /// A part of it has a length that the namespace does not know.
-    #[error("malformed")]
-    Malformed,
-    /// It was not sealed with this key.
-    #[error("the payload does not authenticate")]
-    Forged,
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Payload").field("bytes", &self.cipher.len()).finish_non_exhaustive()
+    }
 }
+
+/// A payload that does not open: changed, of another key, or of no form that the namespace knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the payload does not authenticate")]
+pub struct PayloadError;
 
 /// Seals with a fresh key: AES-128-GCM in the older namespace (XEP-0384 0.3, section 4.5),
 /// AES-256-CBC and HMAC-SHA-256 in the newer (section 4.4).
@@ -51,16 +51,16 @@ pub fn seal(namespace: Namespace, plain: &[u8]) -> Payload {
 /// Opens what [`seal`] or another client sealed.
 ///
 /// In the older namespace the IV may have 12 bytes or 16, as clients of its first years sent, and
-/// the tag may stand at the end of the ciphertext, as in XEP-0384 before 0.3.
+/// the tag may stand at the end of the cipher, as in XEP-0384 before 0.3.
 pub fn open(
     namespace: Namespace,
-    ciphertext: &[u8],
+    cipher: &[u8],
     iv: &[u8],
     key: &[u8],
 ) -> Result<Vec<u8>, PayloadError> {
     match namespace {
-        Namespace::Axolotl => open_gcm(ciphertext, iv, key),
-        Namespace::Omemo2 => open_cbc(ciphertext, iv, key),
+        Namespace::Axolotl => open_gcm(cipher, iv, key),
+        Namespace::Omemo2 => open_cbc(cipher, iv, key),
     }
 }
 
@@ -73,25 +73,33 @@ pub fn empty(namespace: Namespace) -> Zeroizing<Vec<u8>> {
     })
 }
 
+/// What stands in the `iv` where there is no payload.
+pub fn empty_iv(namespace: Namespace) -> Vec<u8> {
+    match namespace {
+        Namespace::Axolotl => random::<12>().to_vec(),
+        Namespace::Omemo2 => Vec::new(),
+    }
+}
+
 #[expect(clippy::expect_used, reason = "AES-GCM refuses 64 GB, which nobody seals")]
 fn seal_gcm(plain: &[u8]) -> Payload {
     let mut key = Zeroizing::new(Vec::with_capacity(OLD_KEY + TAG));
     key.extend_from_slice(&random::<OLD_KEY>());
     let iv = random();
-    let mut ciphertext = plain.to_vec();
+    let mut cipher = plain.to_vec();
     let tag = Aes128Gcm::new_from_slice(&key)
         .expect("a key of 16 bytes")
-        .encrypt_inout_detached(&iv.into(), &[], ciphertext.as_mut_slice().into())
+        .encrypt_inout_detached(&iv.into(), &[], cipher.as_mut_slice().into())
         .expect("a short text");
     key.extend_from_slice(&tag);
-    Payload { ciphertext, iv: Some(iv), key }
+    Payload { cipher, iv: iv.to_vec(), key }
 }
 
-fn open_gcm(ciphertext: &[u8], iv: &[u8], key: &[u8]) -> Result<Vec<u8>, PayloadError> {
-    let (key, mut tag) = key.split_at_checked(OLD_KEY).ok_or(PayloadError::Malformed)?;
-    let mut text = ciphertext;
+fn open_gcm(cipher: &[u8], iv: &[u8], key: &[u8]) -> Result<Vec<u8>, PayloadError> {
+    let (key, mut tag) = key.split_at_checked(OLD_KEY).ok_or(PayloadError)?;
+    let mut text = cipher;
     if tag.is_empty() {
-        let end = text.len().checked_sub(TAG).ok_or(PayloadError::Malformed)?;
+        let end = text.len().checked_sub(TAG).ok_or(PayloadError)?;
         (text, tag) = text.split_at(end);
     }
     match iv.len() {
@@ -106,36 +114,35 @@ fn decrypt<C: AeadInOut + KeyInit>(
     key: &[u8],
     tag: &[u8],
 ) -> Result<Vec<u8>, PayloadError> {
-    let cipher = C::new_from_slice(key).map_err(|_| PayloadError::Malformed)?;
-    let iv = <&Nonce<C>>::try_from(iv).map_err(|_| PayloadError::Malformed)?;
-    let tag = <&Tag<C>>::try_from(tag).map_err(|_| PayloadError::Malformed)?;
+    let gcm = C::new_from_slice(key).map_err(|_| PayloadError)?;
+    let iv = <&Nonce<C>>::try_from(iv).map_err(|_| PayloadError)?;
+    let tag = <&Tag<C>>::try_from(tag).map_err(|_| PayloadError)?;
     let mut plain = text.to_vec();
-    cipher
-        .decrypt_inout_detached(iv, &[], plain.as_mut_slice().into(), tag)
-        .map_err(|_| PayloadError::Forged)?;
+    gcm.decrypt_inout_detached(iv, &[], plain.as_mut_slice().into(), tag)
+        .map_err(|_| PayloadError)?;
     Ok(plain)
 }
 
 fn seal_cbc(plain: &[u8]) -> Payload {
     let secret = Zeroizing::new(random::<32>());
     let keys = Keys::derive(&secret, INFO);
-    let mut ciphertext = Vec::with_capacity(Keys::sealed_length(plain.len()));
-    keys.encrypt(plain, &mut ciphertext);
+    let mut cipher = Vec::with_capacity(Keys::sealed_length(plain.len()));
+    keys.encrypt(plain, &mut cipher);
     let mut key = Zeroizing::new(Vec::with_capacity(32 + TAG));
     key.extend_from_slice(&*secret);
-    key.extend_from_slice(&keys.mac::<TAG>(&[&ciphertext]));
-    Payload { ciphertext, iv: None, key }
+    key.extend_from_slice(&keys.mac::<TAG>(&[&cipher]));
+    Payload { cipher, iv: Vec::new(), key }
 }
 
-fn open_cbc(ciphertext: &[u8], iv: &[u8], key: &[u8]) -> Result<Vec<u8>, PayloadError> {
-    let (secret, mac) = key.split_first_chunk().ok_or(PayloadError::Malformed)?;
-    let mac: &[u8; TAG] = mac.try_into().map_err(|_| PayloadError::Malformed)?;
+fn open_cbc(cipher: &[u8], iv: &[u8], key: &[u8]) -> Result<Vec<u8>, PayloadError> {
+    let (secret, mac) = key.split_first_chunk().ok_or(PayloadError)?;
+    let mac: &[u8; TAG] = mac.try_into().map_err(|_| PayloadError)?;
     if !iv.is_empty() {
-        return Err(PayloadError::Malformed);
+        return Err(PayloadError);
     }
     let keys = Keys::derive(secret, INFO);
-    if !keys.verify(&[ciphertext], mac) {
-        return Err(PayloadError::Forged);
+    if !keys.verify(&[cipher], mac) {
+        return Err(PayloadError);
     }
-    keys.decrypt(ciphertext).ok_or(PayloadError::Malformed)
+    keys.decrypt(cipher).ok_or(PayloadError)
 }

@@ -28,6 +28,20 @@ impl Link {
             warn!(message.from = %from, "a message of a stranger was passed over");
             return;
         }
+        if let Some(sealer) = &mut self.sealer
+            && sealer.on_news(&from, &stanza)
+        {
+            self.outbox.release_held();
+            return;
+        }
+        if let Some(stanza) = self.unseal(&from, stanza) {
+            self.on_opened(stanza);
+        }
+    }
+
+    /// A message as it was said.
+    pub(super) fn on_opened(&mut self, stanza: message::Message) {
+        let Some(from) = stanza.from.as_ref().map(|it| AgentId::from(it.as_str())) else { return };
         let refusal = queries::no_room(&stanza);
         let Some(message) = codec::read(stanza, self.door.me()) else { return };
         if self.is_roll_call_of_stranger(&from, &message) {
@@ -45,8 +59,11 @@ impl Link {
         if strange && message.performative == Some(Performative::Subscribe) {
             warn!(message.from = %from, "a stranger asked who is there and was refused");
             let refusal = message.reply(Performative::Refuse, "you are none of my contacts");
-            let refusal = refusal.and_then(|it| codec::write(&it).ok());
-            self.errands.extend(refusal.map(Stanza::Message));
+            if let Some(refusal) = refusal
+                && let Ok(to) = codec::check(&refusal)
+            {
+                self.outbox.push((to, refusal));
+            }
         }
         strange
     }
@@ -60,7 +77,10 @@ impl Link {
             presence::Type::Unsubscribe => self.door.withdraw(&from),
             _ if from.bare() == self.account.jid.as_str() => {}
             _ => {
-                let Some((from, heard)) = announce::read(presence, self.clock) else { return };
+                let Some((from, mut heard)) = announce::read(presence, self.clock) else { return };
+                if !self.believes_duties(&from) {
+                    heard.announcement.duties.clear();
+                }
                 let is_gone = heard.show == Show::Unavailable;
                 let Some(account) = self.contacts.note(&from, heard) else { return };
                 self.door.presence(account);
@@ -132,13 +152,27 @@ impl Link {
     }
 
     fn on_question(&mut self, header: IqHeader, payload: IqPayload) {
+        let payload = match &mut self.sealer {
+            Some(sealer) => match sealer.answer(&header, payload) {
+                Ok(next) => return self.on_answer(next),
+                Err(payload) => payload,
+            },
+            None => payload,
+        };
         let Some(asked) = self.requests.close(&header, payload) else { return };
         let server = self.account.jid.domain().as_str();
         let heard = header.from.as_ref().is_none_or(|from| {
             from.as_str() == server || self.contacts.hears(&AgentId::from(from.as_str()))
         });
+        let commands =
+            matches!(&asked, IqPayload::Set(it) if it.is("command", commands::NAMESPACE));
+        // Forms cannot be sealed: whoever could speak sealed must not be spoken for by the server.
+        let sealable = header
+            .from
+            .as_ref()
+            .is_some_and(|from| commands && !self.hears_plain(&AgentId::from(from.as_str())));
         let answer = match asked {
-            _ if !heard => Some(queries::refuse(header)),
+            _ if !heard || sealable => Some(queries::refuse(header)),
             IqPayload::Set(asked) if asked.is("command", commands::NAMESPACE) => {
                 self.commands.called(header, &asked)
             }

@@ -31,7 +31,11 @@ pub(super) fn renew(folder: &Folder, domain: &str) -> Result<(), ProsodyError> {
     let issuer = Issuer::new(authority(), key);
     let (certificate, key) = make_leaf(domain, &issuer).map_err(failed)?;
     folder.write("server.key", &key)?;
-    folder.write("server.pem", &certificate)?;
+    // The authority's own stands in it too: who joins finds it by its fingerprint.
+    let authority = folder.file("ca.pem");
+    let authority = fs::read_to_string(&authority)
+        .map_err(|source| ProsodyError::Folder { path: authority, source })?;
+    folder.write("server.pem", &format!("{certificate}{authority}"))?;
     folder.write("server.domain", domain)?;
     Ok(())
 }
@@ -40,7 +44,9 @@ fn is_fresh(folder: &Folder, domain: &str) -> bool {
     let same = fs::read_to_string(folder.file("server.domain")).is_ok_and(|it| it == domain);
     let made = fs::metadata(folder.file("server.pem")).and_then(|it| it.modified());
     let age = made.ok().and_then(|made| Clock::system().now().duration_since(made).ok());
-    same && age.is_some_and(|age| age < RENEW)
+    let chain = fs::read_to_string(folder.file("server.pem")).unwrap_or_default();
+    let is_whole = chain.matches("BEGIN CERTIFICATE").count() > 1;
+    same && is_whole && age.is_some_and(|age| age < RENEW)
 }
 
 /// What the authority says of itself; always the same, so that its certificates can be issued

@@ -38,7 +38,9 @@ storage = "internal"
 modules_enabled = {{
   "roster"; "saslauth"; "tls"; "disco"; "presence"; "message"; "iq"; "c2s"; "pep"; "ping";
   "smacks"; "limits"; "blocklist"; "private"; "time"; "uptime"; "version"; "posix";
+  "admin_adhoc"; "user_account_management"; -- the registrar makes accounts, whoever has one changes its password
 }}
+admins = {{ {registrar} }}
 gc = {{ mode = "generational" }} -- twice the messages a second of the default
 network_settings = {{ nagle = false }} -- an answer must not wait for an acknowledgement
 limits = {{ c2s = {{ rate = "20mb/s"; burst = "2s" }} }} -- the default of 10 kB/s is for people
@@ -60,6 +62,7 @@ Component {pubsub} "pubsub"
         pidfile = file("prosody.pid"),
         log = file("prosody.log"),
         domain = quote(Path::new(domain)),
+        registrar = quote(Path::new(&format!("registry@{domain}"))),
         pubsub = quote(Path::new(&format!("pubsub.{domain}"))),
         certificate = file("server.pem"),
         key = file("server.key"),

@@ -216,6 +216,12 @@ listen:
     module: ejabberd_http
     request_handlers:
       /api: mod_http_api
+acl:
+  registrars:
+    user: ["registry"]
+access_rules:
+  configure:
+    allow: registrars
 api_permissions:
   "test":
     from: [mod_http_api]
@@ -225,6 +231,7 @@ modules:
   mod_adhoc: {{}}
   mod_admin_extra: {{}}
   mod_caps: {{}}
+  mod_configure: {{}}
   mod_disco: {{}}
   mod_http_api: {{}}
   mod_ping: {{}}
@@ -233,6 +240,8 @@ modules:
     plugins: ["flat", "pep"]
     default_node_config:
       itemreply: publisher
+  mod_register:
+    access: none
   mod_roster: {{}}
   mod_stream_mgmt: {{}}
 "#,

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod accounts;
 mod artifacts;
 mod commands;
 mod ejabberd;
@@ -10,5 +11,6 @@ mod hostile;
 mod interop;
 mod moods;
 mod roads;
+mod sealed;
 mod spade;
 mod support;

@@ -317,12 +317,17 @@ impl Conversations {
             with: partner.bare().to_owned(),
             what,
         };
+        self.note(violation.clone());
+        violation
+    }
+
+    /// Keeps a violation, of the last 100.
+    pub(crate) fn note(&mut self, violation: types::Violation) {
         self.total += 1;
         if self.violations.len() == KEPT {
             self.violations.pop_front();
         }
-        self.violations.push_back(violation.clone());
-        violation
+        self.violations.push_back(violation);
     }
 }
 

@@ -1,7 +1,10 @@
-//! XEP-0384 from outside, without a network.
+//! The library through its public door.
 
 #![cfg(test)]
 
+mod machines;
+mod network;
+mod stores;
 mod support;
 mod vectors;
 mod walk;

@@ -1,0 +1,115 @@
+//! What of a stanza is sealed, and how it is put together again.
+
+use omemo::{
+    Namespace,
+    machine::{Content, Opened},
+    wire,
+};
+use runtime::{AgentId, Performative, Slot};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use tokio_xmpp::minidom::Element;
+use types::{Content as _, EnrolmentRequest, ListUpdate};
+use xmpp_parsers::{
+    message::{self, Lang},
+    ns,
+};
+
+use crate::{codec, element::element};
+
+const EME: &str = "urn:xmpp:eme:0";
+const HINTS: &str = "urn:xmpp:hints";
+
+/// What a client that cannot open it shows.
+const FALLBACK: &str =
+    "I sent you a message that is sealed with OMEMO, which your client does not open.";
+
+pub(super) fn is_encrypted(payload: &Element) -> bool {
+    payload.name() == "encrypted" && wire::namespace(payload).is_some()
+}
+
+/// Everything that a stanza says, as XML, and its text alone.
+pub(super) fn write(stanza: &message::Message) -> (String, String) {
+    let whole = Element::from(stanza.clone());
+    let elements = whole.children().map(String::from).collect();
+    let body = stanza.bodies.values().next().cloned().unwrap_or_default();
+    (elements, body)
+}
+
+/// Puts what was sealed in the place of what was said.
+pub(super) fn wrap(stanza: &mut message::Message, sealed: Vec<Element>) {
+    let is_for_people = sealed.iter().any(|it| wire::namespace(it) == Some(Namespace::Axolotl));
+    stanza.bodies.clear();
+    stanza.thread = None;
+    stanza.payloads.clear();
+    if is_for_people {
+        stanza.bodies.insert(Lang::default(), FALLBACK.to_owned());
+    }
+    let namespace = sealed.last().and_then(wire::namespace).map(Namespace::as_str);
+    let name = [("namespace", namespace.unwrap_or_default()), ("name", "OMEMO")];
+    stanza.payloads.push(element("encryption", EME, &name).build());
+    stanza.payloads.push(Element::bare("store", HINTS));
+    stanza.payloads.extend(sealed);
+}
+
+/// A message that carries a key and says nothing.
+pub(super) fn empty(to: tokio_xmpp::jid::Jid, encrypted: Element) -> message::Message {
+    let mut stanza = message::Message::chat(to);
+    stanza.payloads = vec![Element::bare("store", HINTS), encrypted];
+    stanza
+}
+
+/// The stanza as it was before it was sealed. Only what was sealed counts: whatever the server
+/// added is gone.
+pub(super) fn unwrap(stanza: message::Message, opened: Opened) -> Option<message::Message> {
+    let message::Message { from, to, id, type_, thread, .. } = stanza;
+    let mut whole = message::Message::new(None);
+    match opened.content {
+        Content::Nothing => return None,
+        Content::Text(text) => {
+            whole.bodies.insert(Lang::default(), text);
+            whole.thread = thread;
+        }
+        Content::Elements(elements) => {
+            let inside = Element::builder("message", ns::DEFAULT_NS).append_all(elements).build();
+            whole = message::Message::try_from(inside).ok()?;
+        }
+    }
+    (whole.from, whole.to, whole.id, whole.type_) = (from, to, id, type_);
+    Some(whole)
+}
+
+/// When the server says that a message was sent that it kept (XEP-0203), in seconds.
+pub(super) fn sent(stanza: &message::Message) -> Option<i64> {
+    let delay = stanza.payloads.iter().find(|it| it.is("delay", ns::DELAY))?;
+    let stamp = OffsetDateTime::parse(delay.attr("stamp")?, &Rfc3339).ok()?;
+    Some(stamp.unix_timestamp())
+}
+
+/// Whether a message proves by itself who made it, so that it is heard in plain as well: who asks
+/// to be let in has no keys that anybody believes yet, and who has no list that is still good
+/// cannot believe its registrar's.
+pub(super) fn proves_itself(stanza: &message::Message) -> bool {
+    let ontology = ontology(stanza);
+    let ours = [EnrolmentRequest::ONTOLOGY, ListUpdate::ONTOLOGY];
+    ontology.is_some_and(|it| ours.contains(&it.as_str()))
+}
+
+/// Whether a message goes out in plain: what answers one that was heard so.
+pub(super) fn goes_open(stanza: &message::Message) -> bool {
+    let Some(ontology) = ontology(stanza) else { return false };
+    let answers = codec::read(stanza.clone(), &AgentId::from("me"))
+        .is_some_and(|it| it.slot(&Slot::InReplyTo).is_some());
+    ontology == EnrolmentRequest::ONTOLOGY || (ontology == ListUpdate::ONTOLOGY && answers)
+}
+
+fn ontology(stanza: &message::Message) -> Option<String> {
+    let form = stanza.payloads.iter().find(|it| it.is("x", ns::DATA_FORMS))?;
+    let fields = form.children().filter(|it| it.attr("var") == Some("ontology"));
+    fields.filter_map(|it| it.get_child("value", ns::DATA_FORMS)).map(Element::text).next()
+}
+
+/// Whether a message says something that an agent acts on: it has a performative.
+pub(super) fn is_act(stanza: &message::Message) -> bool {
+    let read = codec::read(stanza.clone(), &AgentId::from("me"));
+    read.is_some_and(|it| it.performative.is_some_and(|act| act != Performative::NotUnderstood))
+}
