@@ -14,7 +14,7 @@ use crate::{
     support::{PATIENCE, get, until},
 };
 
-#[path = "../../../registry/tests/registry/spade/python.rs"]
+#[path = "../../../registry/tests/registry/python.rs"]
 mod python;
 
 /// A SPADE agent in a process of its own, which ends when this is dropped.
