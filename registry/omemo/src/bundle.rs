@@ -1,11 +1,9 @@
 //! What a device publishes so that others can begin to talk to it (XEP-0384 section 5.3.2).
 
-use std::collections::BTreeSet;
+use crate::{IdentityKey, Namespace, PublicKey, WeakKey, signature::verify_ed25519};
 
-use crate::{IdentityKey, Namespace, PublicKey};
-
-/// The largest number of a prekey.
-const LAST: u32 = 0x7fff_ffff;
+/// The highest number that a prekey may have.
+const MAX_ID: u32 = i32::MAX.unsigned_abs();
 
 /// A key that serves for one key exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +21,7 @@ pub struct SignedPrekey {
     pub id: u32,
     /// The key.
     pub key: PublicKey,
-    /// The signature of the identity key over it (XEdDSA).
+    /// The signature of the identity key over it (`XEdDSA`).
     pub signature: [u8; 64],
 }
 
@@ -59,21 +57,57 @@ pub enum BundleError {
 }
 
 impl Bundle {
-    /// Whether it may be used at all (XEP-0384 section 4.3). The keys themselves are tried when
-    /// one is used: a weak one leads nowhere and is refused then.
+    /// Whether it may be used at all (XEP-0384 section 4.2).
+    ///
+    /// The signed prekey may have the number 0: some clients begin there.
     pub fn check(&self, namespace: Namespace) -> Result<(), BundleError> {
-        let SignedPrekey { key, signature, .. } = &self.signed_prekey;
-        if !self.identity.verify_prekey(namespace, key, self.sign, signature) {
-            return Err(BundleError::Signature);
-        }
+        self.check_signed(namespace)?;
         if self.prekeys.is_empty() {
             return Err(BundleError::NoPrekey);
         }
-        let mut seen = BTreeSet::new();
-        let is_wrong = |id: u32| id == 0 || id > LAST;
-        match self.prekeys.iter().find(|it| is_wrong(it.id) || !seen.insert(it.id)) {
-            Some(prekey) => Err(BundleError::Number(prekey.id)),
-            None => Ok(()),
+        let mut numbers: Vec<u32> = self.prekeys.iter().map(|prekey| prekey.id).collect();
+        numbers.sort_unstable();
+        if let Some(number) = numbers.iter().find(|number| !(1..=MAX_ID).contains(*number)) {
+            return Err(BundleError::Number(*number));
         }
+        if let Some([twice, _]) = numbers.array_windows().find(|[one, other]| one == other) {
+            return Err(BundleError::Number(*twice));
+        }
+        Ok(self.prekeys.iter().try_for_each(|prekey| prekey.key.check())?)
+    }
+
+    /// The prekey with a number, when it and all that a session needs besides may be used.
+    pub(crate) fn checked(
+        &self,
+        namespace: Namespace,
+        prekey: u32,
+    ) -> Result<Option<&Prekey>, BundleError> {
+        self.check_signed(namespace)?;
+        let Some(prekey) = self.prekeys.iter().find(|it| it.id == prekey) else { return Ok(None) };
+        prekey.key.check()?;
+        Ok(Some(prekey))
+    }
+
+    fn check_signed(&self, namespace: Namespace) -> Result<(), BundleError> {
+        let SignedPrekey { id, key, signature } = &self.signed_prekey;
+        if *id > MAX_ID {
+            return Err(BundleError::Number(*id));
+        }
+        self.identity.0.check()?;
+        key.check()?;
+        let signed = match namespace {
+            Namespace::Axolotl => self.identity.verify(&key.typed(), signature),
+            Namespace::Omemo2 => {
+                let identity = self.identity.to_ed25519_signed(self.sign.unwrap_or(0))?;
+                verify_ed25519(&identity, &key.0, signature)
+            }
+        };
+        if signed { Ok(()) } else { Err(BundleError::Signature) }
+    }
+}
+
+impl From<WeakKey> for BundleError {
+    fn from(WeakKey: WeakKey) -> Self {
+        Self::WeakKey
     }
 }

@@ -49,6 +49,30 @@ impl fmt::Debug for PublicKey {
     }
 }
 
+impl PublicKey {
+    /// Whether it may be used: written in the one proper way, on the curve, not of small order.
+    pub fn check(&self) -> Result<(), WeakKey> {
+        if !self.is_canonical() {
+            return Err(WeakKey);
+        }
+        let point = MontgomeryPoint(self.0).to_edwards(0).ok_or(WeakKey)?;
+        if point.is_small_order() { Err(WeakKey) } else { Ok(()) }
+    }
+
+    /// As the older namespace writes it: the kind (5) before the key.
+    pub(crate) fn typed(&self) -> [u8; 33] {
+        let mut typed = [5; 33];
+        typed[1..].copy_from_slice(&self.0);
+        typed
+    }
+
+    /// Whether it is below 2²⁵⁵-19. RFC 7748 reads others too, so that one key could look like two.
+    pub(crate) fn is_canonical(&self) -> bool {
+        let [low, middle @ .., high] = &self.0;
+        *high < 0x7f || *high == 0x7f && (*low < 0xed || middle.iter().any(|byte| *byte != 0xff))
+    }
+}
+
 /// A secret key with its public one.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Pair {
@@ -105,7 +129,7 @@ impl IdentityKey {
 
     /// As a person compares it: 64 hexadecimal digits in eight groups (XEP-0384 section 8).
     pub fn fingerprint(&self) -> String {
-        let digits: String = self.0.0.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digits = format!("{:?}", self.0);
         digits.as_bytes().chunks(8).map(String::from_utf8_lossy).collect::<Vec<_>>().join(" ")
     }
 }
@@ -139,6 +163,7 @@ impl Identity {
 }
 
 /// Fresh random bytes.
+#[expect(clippy::expect_used, reason = "without randomness there is nothing to go on with")]
 pub(crate) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("the system has randomness");

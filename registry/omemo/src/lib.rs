@@ -1,9 +1,9 @@
 //! XEP-0384 as a machine without I/O: push what came in, pull what must go out.
 
 mod bundle;
+mod cipher;
 mod element;
 mod envelope;
-mod kdf;
 mod key;
 pub mod machine;
 pub mod payload;

@@ -14,7 +14,7 @@ use minidom::Element;
 use crate::{
     Distrust, EnvelopeError, Identity, IdentityKey, Namespace, Trust,
     payload::PayloadError,
-    ratchet::RatchetError,
+    ratchet::{Engine, RatchetError},
     store::{Store, StoreError, Vault},
     wire::WireError,
 };
@@ -36,9 +36,6 @@ use prekeys::Prekeys;
 use publishing::Publishing;
 use records::Record;
 use slot::Slot;
-
-/// The engine behind every session.
-pub(crate) type Engine = crate::ratchet::Own;
 
 /// Requests that wait to be pulled, at most; who does not pull them cannot ask for more.
 pub const REQUESTS: usize = 1024;

@@ -1,62 +1,57 @@
 //! The payload of a message: sealed once, for all devices that get its key.
 
-use aes_gcm::{AesGcm, KeyInit, aead::AeadInOut, aead::array::typenum};
-use subtle::ConstantTimeEq;
+use std::fmt;
+
+use aes_gcm::{
+    Aes128Gcm, AesGcm,
+    aead::{AeadInOut, KeyInit, Nonce, Tag, consts::U16},
+    aes::Aes128,
+};
 use zeroize::Zeroizing;
 
-use crate::{Namespace, kdf::MessageKeys, key::random};
+use crate::{Namespace, cipher::Keys, key::random};
 
-const KEYS: &[u8] = b"OMEMO Payload";
+/// The key of the older namespace: AES-128.
+const OLD_KEY: usize = 16;
+/// What GCM adds, and how much of HMAC-SHA-256 is sent.
+const TAG: usize = 16;
+/// What the keys of the newer namespace are derived for.
+const INFO: &[u8] = b"OMEMO Payload";
 
-type Gcm<N> = AesGcm<aes::Aes128, N>;
-
-/// A payload that does not open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the payload does not authenticate")]
-pub struct PayloadError;
-
-/// What is sent to all, and the key that each device gets sealed.
+/// A sealed payload, and what each device must get to open it.
 pub struct Payload {
-    /// The sealed payload.
+    /// What goes into `<payload/>`.
     pub cipher: Vec<u8>,
-    /// The initialisation vector, in the older namespace.
+    /// What goes into the `iv` of the older namespace; empty in the newer.
     pub iv: Vec<u8>,
-    /// What opens it.
+    /// What the ratchet carries: the key, and what authenticates the cipher.
     pub key: Zeroizing<Vec<u8>>,
 }
 
-impl std::fmt::Debug for Payload {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Payload").field("bytes", &self.cipher.len()).finish_non_exhaustive()
     }
 }
 
-/// Seals a payload (XEP-0384 section 4.4; in the older namespace its section 4.2).
+/// A payload that does not open: changed, of another key, or of no form that the namespace knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the payload does not authenticate")]
+pub struct PayloadError;
+
+/// Seals with a fresh key: AES-128-GCM in the older namespace (XEP-0384 0.3, section 4.5),
+/// AES-256-CBC and HMAC-SHA-256 in the newer (section 4.4).
 pub fn seal(namespace: Namespace, plain: &[u8]) -> Payload {
     match namespace {
-        Namespace::Axolotl => seal_axolotl(plain),
-        Namespace::Omemo2 => seal_omemo2(plain),
+        Namespace::Axolotl => seal_gcm(plain),
+        Namespace::Omemo2 => seal_cbc(plain),
     }
 }
 
-/// What a message without payload carries instead of a key.
-pub fn empty(namespace: Namespace) -> Zeroizing<Vec<u8>> {
-    match namespace {
-        // A key like any other, with nothing that it opens.
-        Namespace::Axolotl => Zeroizing::new(random::<32>().to_vec()),
-        Namespace::Omemo2 => Zeroizing::new(vec![0; 32]),
-    }
-}
-
-/// A new initialisation vector for a message without payload.
-pub fn empty_iv(namespace: Namespace) -> Vec<u8> {
-    match namespace {
-        Namespace::Axolotl => random::<12>().to_vec(),
-        Namespace::Omemo2 => Vec::new(),
-    }
-}
-
-/// Opens a payload.
+/// Opens what [`seal`] or another client sealed.
+///
+/// In the older namespace the IV may have 12 bytes or 16, as clients of its first years sent, and
+/// the tag may stand at the end of the cipher, as in XEP-0384 before 0.3.
 pub fn open(
     namespace: Namespace,
     cipher: &[u8],
@@ -64,56 +59,89 @@ pub fn open(
     key: &[u8],
 ) -> Result<Vec<u8>, PayloadError> {
     match namespace {
-        Namespace::Axolotl => open_axolotl(cipher, iv, key),
-        Namespace::Omemo2 => open_omemo2(cipher, key),
+        Namespace::Axolotl => open_gcm(cipher, iv, key),
+        Namespace::Omemo2 => open_cbc(cipher, iv, key),
     }
 }
 
-fn seal_axolotl(plain: &[u8]) -> Payload {
-    let (key, iv) = (Zeroizing::new(random::<16>()), random::<12>());
+/// What the ratchet carries where there is no payload: a key that nothing is sealed with (XEP-0384
+/// 0.3, section 4.6), or 32 zero bytes (section 5.5.3).
+pub fn empty(namespace: Namespace) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(match namespace {
+        Namespace::Axolotl => random::<OLD_KEY>().to_vec(),
+        Namespace::Omemo2 => vec![0; 32],
+    })
+}
+
+/// What stands in the `iv` where there is no payload.
+pub fn empty_iv(namespace: Namespace) -> Vec<u8> {
+    match namespace {
+        Namespace::Axolotl => random::<12>().to_vec(),
+        Namespace::Omemo2 => Vec::new(),
+    }
+}
+
+#[expect(clippy::expect_used, reason = "AES-GCM refuses 64 GB, which nobody seals")]
+fn seal_gcm(plain: &[u8]) -> Payload {
+    let mut key = Zeroizing::new(Vec::with_capacity(OLD_KEY + TAG));
+    key.extend_from_slice(&random::<OLD_KEY>());
+    let iv = random();
     let mut cipher = plain.to_vec();
-    let gcm = Gcm::<typenum::U12>::new((&*key).into());
-    let tag = gcm.encrypt_inout_detached(&iv.into(), b"", cipher.as_mut_slice().into());
-    debug_assert!(tag.is_ok(), "no stanza is too long for GCM");
-    let tag: [u8; 16] = tag.map(Into::into).unwrap_or_default();
-    let key = Zeroizing::new([&key[..], &tag].concat());
+    let tag = Aes128Gcm::new_from_slice(&key)
+        .expect("a key of 16 bytes")
+        .encrypt_inout_detached(&iv.into(), &[], cipher.as_mut_slice().into())
+        .expect("a short text");
+    key.extend_from_slice(&tag);
     Payload { cipher, iv: iv.to_vec(), key }
 }
 
-/// Also the oldest form, whose tag is at the end of the payload, and vectors of 16 bytes.
-fn open_axolotl(cipher: &[u8], iv: &[u8], key: &[u8]) -> Result<Vec<u8>, PayloadError> {
-    let (key, tag) = key.split_first_chunk::<16>().ok_or(PayloadError)?;
-    let (cipher, tag) = if tag.is_empty() {
-        cipher.split_last_chunk::<16>().ok_or(PayloadError)?
-    } else {
-        (cipher, tag.try_into().map_err(|_| PayloadError)?)
-    };
-    let mut plain = cipher.to_vec();
-    let (buffer, tag) = (plain.as_mut_slice().into(), (*tag).into());
-    let opened = if let Ok(iv) = <[u8; 12]>::try_from(iv) {
-        Gcm::<typenum::U12>::new(key.into()).decrypt_inout_detached(&iv.into(), b"", buffer, &tag)
-    } else {
-        let iv = <[u8; 16]>::try_from(iv).map_err(|_| PayloadError)?;
-        Gcm::<typenum::U16>::new(key.into()).decrypt_inout_detached(&iv.into(), b"", buffer, &tag)
-    };
-    opened.map(|()| plain).map_err(|_| PayloadError)
+fn open_gcm(cipher: &[u8], iv: &[u8], key: &[u8]) -> Result<Vec<u8>, PayloadError> {
+    let (key, mut tag) = key.split_at_checked(OLD_KEY).ok_or(PayloadError)?;
+    let mut text = cipher;
+    if tag.is_empty() {
+        let end = text.len().checked_sub(TAG).ok_or(PayloadError)?;
+        (text, tag) = text.split_at(end);
+    }
+    match iv.len() {
+        16 => decrypt::<AesGcm<Aes128, U16>>(text, iv, key, tag),
+        _ => decrypt::<Aes128Gcm>(text, iv, key, tag),
+    }
 }
 
-fn seal_omemo2(plain: &[u8]) -> Payload {
-    let key = Zeroizing::new(random::<32>());
-    let keys = MessageKeys::derive(&key, KEYS);
-    let cipher = keys.encrypt(plain);
-    let [tag @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = keys.authenticate(&[&cipher]);
-    let key = Zeroizing::new([&key[..], &tag].concat());
+fn decrypt<C: AeadInOut + KeyInit>(
+    text: &[u8],
+    iv: &[u8],
+    key: &[u8],
+    tag: &[u8],
+) -> Result<Vec<u8>, PayloadError> {
+    let gcm = C::new_from_slice(key).map_err(|_| PayloadError)?;
+    let iv = <&Nonce<C>>::try_from(iv).map_err(|_| PayloadError)?;
+    let tag = <&Tag<C>>::try_from(tag).map_err(|_| PayloadError)?;
+    let mut plain = text.to_vec();
+    gcm.decrypt_inout_detached(iv, &[], plain.as_mut_slice().into(), tag)
+        .map_err(|_| PayloadError)?;
+    Ok(plain)
+}
+
+fn seal_cbc(plain: &[u8]) -> Payload {
+    let secret = Zeroizing::new(random::<32>());
+    let keys = Keys::derive(&secret, INFO);
+    let mut cipher = Vec::with_capacity(Keys::sealed_length(plain.len()));
+    keys.encrypt(plain, &mut cipher);
+    let mut key = Zeroizing::new(Vec::with_capacity(32 + TAG));
+    key.extend_from_slice(&*secret);
+    key.extend_from_slice(&keys.mac::<TAG>(&[&cipher]));
     Payload { cipher, iv: Vec::new(), key }
 }
 
-fn open_omemo2(cipher: &[u8], key: &[u8]) -> Result<Vec<u8>, PayloadError> {
-    let (key, tag) = key.split_first_chunk::<32>().ok_or(PayloadError)?;
-    let keys = MessageKeys::derive(key, KEYS);
-    let expected = keys.authenticate(&[cipher]);
-    let expected = expected.get(..16).unwrap_or_default();
-    if !bool::from(expected.ct_eq(tag)) {
+fn open_cbc(cipher: &[u8], iv: &[u8], key: &[u8]) -> Result<Vec<u8>, PayloadError> {
+    let (secret, mac) = key.split_first_chunk().ok_or(PayloadError)?;
+    let mac: &[u8; TAG] = mac.try_into().map_err(|_| PayloadError)?;
+    if !iv.is_empty() {
+        return Err(PayloadError);
+    }
+    let keys = Keys::derive(secret, INFO);
+    if !keys.verify(&[cipher], mac) {
         return Err(PayloadError);
     }
     keys.decrypt(cipher).ok_or(PayloadError)

@@ -1,139 +1,140 @@
-//! As much of the protocol buffers' encoding as the ratchets' messages need.
+//! The little of Protocol Buffers that OMEMO needs, read strictly.
 
-/// Writes fields in order.
-#[derive(Default)]
-pub(crate) struct Writer(Vec<u8>);
+/// Not a message of this form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Malformed;
 
-impl Writer {
-    pub(crate) fn with_capacity(bytes: usize) -> Self {
-        Self(Vec::with_capacity(bytes))
+/// What a field holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Value<'a> {
+    /// A number.
+    Number(u64),
+    /// Bytes, or a message within.
+    Bytes(&'a [u8]),
+    /// Something of a fixed size, of which OMEMO has none.
+    Fixed,
+}
+
+impl<'a> Value<'a> {
+    /// As the number that it must be.
+    pub(crate) fn number(self) -> Result<u32, Malformed> {
+        let Self::Number(number) = self else { return Err(Malformed) };
+        number.try_into().map_err(|_| Malformed)
     }
 
-    /// A byte before the fields.
-    pub(crate) fn byte(mut self, byte: u8) -> Self {
-        self.0.push(byte);
-        self
+    /// As the bytes that they must be.
+    pub(crate) fn bytes(self) -> Result<&'a [u8], Malformed> {
+        let Self::Bytes(bytes) = self else { return Err(Malformed) };
+        Ok(bytes)
     }
 
-    pub(crate) fn number(mut self, field: u8, value: u32) -> Self {
-        self.varint(u64::from(field) << 3);
-        self.varint(u64::from(value));
-        self
-    }
-
-    pub(crate) fn bytes(mut self, field: u8, value: &[u8]) -> Self {
-        self.varint(u64::from(field) << 3 | 2);
-        self.varint(u64::try_from(value.len()).unwrap_or(u64::MAX));
-        self.0.extend_from_slice(value);
-        self
-    }
-
-    pub(crate) fn done(self) -> Vec<u8> {
-        self.0
-    }
-
-    fn varint(&mut self, mut value: u64) {
-        while let (low, rest @ 1..) = (value & 0x7f, value >> 7) {
-            self.0.push(u8::try_from(low).unwrap_or_default() | 0x80);
-            value = rest;
-        }
-        self.0.push(u8::try_from(value).unwrap_or_default());
+    /// As bytes of a certain length.
+    pub(crate) fn array<const N: usize>(self) -> Result<[u8; N], Malformed> {
+        self.bytes()?.try_into().map_err(|_| Malformed)
     }
 }
 
-/// The fields 1 to 6 of a message; of one that comes twice the last, as the encoding says. Others
-/// are passed over.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Fields<'a> {
-    numbers: [Option<u32>; 7],
-    bytes: [Option<&'a [u8]>; 7],
-}
+/// The fields of a message, one after the other as they came.
+struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
-    /// Reads to the end; `None` when it is not the encoding.
-    pub(crate) fn read(mut message: &'a [u8]) -> Option<Self> {
-        let mut fields = Self::default();
-        while !message.is_empty() {
-            let tag = varint(&mut message)?;
-            let field = usize::try_from(tag >> 3).ok()?;
-            match tag & 7 {
-                0 => {
-                    let value = varint(&mut message)?;
-                    if let Some(slot) = fields.numbers.get_mut(field) {
-                        *slot = Some(u32::try_from(value).ok()?);
-                    }
-                }
-                2 => {
-                    let length = usize::try_from(varint(&mut message)?).ok()?;
-                    let (value, rest) = message.split_at_checked(length)?;
-                    message = rest;
-                    if let Some(slot) = fields.bytes.get_mut(field) {
-                        *slot = Some(value);
-                    }
-                }
-                1 => message = message.get(8..)?,
-                5 => message = message.get(4..)?,
-                _ => return None,
+    fn field(&mut self) -> Result<(u32, Value<'a>), Malformed> {
+        let tag = u32::try_from(self.varint()?).map_err(|_| Malformed)?;
+        let value = match tag & 7 {
+            0 => Value::Number(self.varint()?),
+            1 => self.take(8).map(|_| Value::Fixed)?,
+            2 => {
+                let length = usize::try_from(self.varint()?).map_err(|_| Malformed)?;
+                Value::Bytes(self.take(length)?)
+            }
+            5 => self.take(4).map(|_| Value::Fixed)?,
+            _ => return Err(Malformed),
+        };
+        match tag >> 3 {
+            0 => Err(Malformed),
+            number => Ok((number, value)),
+        }
+    }
+
+    fn take(&mut self, length: usize) -> Result<&'a [u8], Malformed> {
+        let (taken, rest) = self.0.split_at_checked(length).ok_or(Malformed)?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    fn varint(&mut self) -> Result<u64, Malformed> {
+        let mut number = 0;
+        for shift in (0..64).step_by(7) {
+            let (byte, rest) = self.0.split_first().ok_or(Malformed)?;
+            self.0 = rest;
+            let digits = u64::from(byte & 0x7f);
+            if shift == 63 && digits > 1 {
+                return Err(Malformed);
+            }
+            number |= digits << shift;
+            if *byte < 0x80 {
+                return Ok(number);
             }
         }
-        Some(fields)
-    }
-
-    pub(crate) fn number(&self, field: usize) -> Option<u32> {
-        self.numbers.get(field).copied().flatten()
-    }
-
-    pub(crate) fn bytes(&self, field: usize) -> Option<&'a [u8]> {
-        self.bytes.get(field).copied().flatten()
+        Err(Malformed)
     }
 }
 
-fn varint(message: &mut &[u8]) -> Option<u64> {
-    let mut value = 0_u64;
-    for shift in (0..64).step_by(7) {
-        let (byte, rest) = message.split_first()?;
-        *message = rest;
-        let low = u64::from(byte & 0x7f);
-        if low.leading_zeros() < shift {
+impl<'a> Iterator for Fields<'a> {
+    type Item = Result<(u32, Value<'a>), Malformed>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.0.is_empty() {
             return None;
         }
-        value |= low << shift;
-        if *byte < 0x80 {
-            return Some(value);
+        let field = self.field();
+        if field.is_err() {
+            self.0 = &[];
         }
+        Some(field)
     }
-    None
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_written_is_read() {
-        for number in [0, 1, 127, 128, 300, u32::MAX] {
-            let written = Writer::default().number(1, number).bytes(4, b"abc").done();
-            let fields = Fields::read(&written).unwrap();
-            assert_eq!((fields.number(1), fields.bytes(4)), (Some(number), Some(&b"abc"[..])));
-            assert_eq!((fields.number(2), fields.bytes(1)), (None, None));
-            for end in 1..written.len() {
-                let cut = Fields::read(&written[..end]);
-                assert!(cut.is_none_or(|it| it.bytes(4).is_none()), "{end}");
-            }
+/// The values of those fields that have one of these numbers; the last where one comes twice, and
+/// none of those that are not asked for.
+pub(crate) fn pick<const N: usize>(
+    bytes: &[u8],
+    numbers: [u32; N],
+) -> Result<[Option<Value<'_>>; N], Malformed> {
+    let mut values = [None; N];
+    for field in Fields(bytes) {
+        let (number, value) = field?;
+        let asked = numbers.iter().zip(&mut values).find(|(it, _)| **it == number);
+        if let Some((_, place)) = asked {
+            *place = Some(value);
         }
     }
+    Ok(values)
+}
 
-    #[test]
-    fn numbers_that_are_too_large_are_refused() {
-        assert_eq!(Fields::read(&[8, 255, 255, 255, 255, 31]), None);
-        assert_eq!(Fields::read(&[8, 255, 255, 255, 255, 255, 255, 255, 255, 255, 2]), None);
-        assert_eq!(Fields::read(&[34, 255, 255, 255, 255, 15]), None);
-        assert_eq!(Fields::read(&[11]), None);
-    }
+/// Writes a field that holds a number.
+pub(crate) fn put_number(out: &mut Vec<u8>, field: u8, number: u32) {
+    out.push(field << 3);
+    put_varint(out, number);
+}
 
-    #[test]
-    fn of_a_field_that_comes_twice_the_last_holds_and_others_are_passed_over() {
-        let written = Writer::default().number(1, 1).bytes(15, b"x").number(1, 2).done();
-        assert_eq!(Fields::read(&written).unwrap().number(1), Some(2));
+/// Writes a field that holds bytes, but for the bytes themselves.
+#[expect(clippy::expect_used, reason = "no message of 4 GB is ever made")]
+pub(crate) fn put_length(out: &mut Vec<u8>, field: u8, length: usize) {
+    out.push(field << 3 | 2);
+    put_varint(out, length.try_into().expect("a length within 4 GB"));
+}
+
+/// Writes a field that holds bytes.
+pub(crate) fn put_bytes(out: &mut Vec<u8>, field: u8, bytes: &[u8]) {
+    put_length(out, field, bytes.len());
+    out.extend_from_slice(bytes);
+}
+
+fn put_varint(out: &mut Vec<u8>, mut number: u32) {
+    while number >= 0x80 {
+        out.push(number.to_le_bytes()[0] | 0x80);
+        number >>= 7;
     }
+    out.push(number.to_le_bytes()[0]);
 }

@@ -1,14 +1,29 @@
 //! A session between two devices: key agreement (X3DH) and the Double Ratchet.
 
+mod engine;
+mod exchange;
+mod message;
 mod own;
-mod saved;
+#[cfg(feature = "signal")]
+mod signal;
 
+pub use engine::Engine;
+pub use exchange::Exchange;
 pub use own::Own;
+#[cfg(feature = "signal")]
+pub use signal::Signal;
 
-use crate::{Bundle, Identity, IdentityKey, Namespace, Pair, PublicKey};
+use crate::{
+    Bundle, Identity, IdentityKey, Namespace, Pair, PublicKey, WeakKey, protobuf::Malformed,
+};
 
 /// Messages of one chain that may be missing before a later one is refused.
 pub const MAX_SKIP: u32 = 1000;
+
+/// The first byte of a saved session: which engine's it is, and which of its forms.
+const KIND_OWN: u8 = 1;
+#[cfg(feature = "signal")]
+const KIND_SIGNAL: u8 = 2;
 
 /// Why a session could not do what was asked. The session is as it was before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,6 +56,24 @@ pub enum RatchetError {
     /// What was saved cannot be read.
     #[error("a saved session that cannot be read")]
     Damaged,
+    /// The engine does not speak this namespace.
+    #[error("libsignal's engine knows only the older namespace")]
+    Namespace,
+    /// 2³² messages without an answer: only a new session goes on.
+    #[error("no more messages can be sealed in this session")]
+    Exhausted,
+}
+
+impl From<WeakKey> for RatchetError {
+    fn from(WeakKey: WeakKey) -> Self {
+        Self::WeakKey
+    }
+}
+
+impl From<Malformed> for RatchetError {
+    fn from(Malformed: Malformed) -> Self {
+        Self::Malformed
+    }
 }
 
 /// What one device gets of a message: the bytes for `<key/>`, and whether they begin a session.
@@ -50,26 +83,6 @@ pub struct Sealed {
     pub bytes: Vec<u8>,
     /// Whether it carries a key exchange (`prekey='true'`, `kex='true'`).
     pub exchange: bool,
-}
-
-/// The open part of a key exchange, as it came. Nothing of it is authenticated yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Exchange {
-    /// Which of our prekeys it uses.
-    pub prekey: u32,
-    /// Which of our signed prekeys it uses.
-    pub signed_prekey: u32,
-    /// Who says to be the sender.
-    pub identity: IdentityKey,
-    /// The sender's fresh key; it names the exchange.
-    pub base: PublicKey,
-}
-
-impl Exchange {
-    /// Reads it from the bytes of a `<key/>` that says to carry one.
-    pub fn read(namespace: Namespace, bytes: &[u8]) -> Result<Self, RatchetError> {
-        Ok(own::ExchangeMessage::read(namespace, bytes)?.open)
-    }
 }
 
 /// One session with one device. What changes it either succeeds or leaves it as it was.

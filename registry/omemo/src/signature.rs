@@ -1,107 +1,93 @@
-//! Signatures by Curve25519 keys: XEdDSA, as Signal's specification has it.
+//! Signatures of Curve25519 keys: `XEdDSA` as Signal describes it, and what others made of it.
 //!
-//! The sign bit of our own Ed25519 form is always 0, which satisfies both families of verifiers:
-//! those that expect it so, and those that look for it in the last bit of the signature.
+//! An Ed25519 key has a sign that its Curve25519 form lacks. `XEdDSA` says that it is 0; libsignal
+//! and clients of the older namespace keep it in the highest bit of the signature, which is free.
+//! What we sign has sign 0 and that bit 0, so that it satisfies both.
 
 use curve25519_dalek::{
-    constants::ED25519_BASEPOINT_TABLE,
-    edwards::{CompressedEdwardsY, EdwardsPoint},
-    scalar::{Scalar, clamp_integer},
+    EdwardsPoint, Scalar, constants::ED25519_BASEPOINT_TABLE, edwards::CompressedEdwardsY,
+    scalar::clamp_integer,
 };
 use sha2::{Digest, Sha512};
+use subtle::{Choice, ConditionallySelectable};
 use zeroize::Zeroizing;
 
 use crate::{Identity, IdentityKey, Namespace, PublicKey, key::random};
 
+/// What `XEdDSA` puts before the material of its nonces: 2²⁵⁶-2, little-endian.
+const NONCE: [u8; 32] = {
+    let mut prefix = [0xff; 32];
+    prefix[0] = 0xfe;
+    prefix
+};
+
 impl Identity {
-    /// Signs a message; whoever has the identity key can check it.
+    /// Signs (`XEdDSA`, sections 2.3 and 2.5).
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
-        let secret = Scalar::from_bytes_mod_order(clamp_integer(*self.pair.secret.expose()));
-        let point = (ED25519_BASEPOINT_TABLE * &secret).compress().to_bytes();
-        let [.., last] = point;
-        let secret = if last >> 7 == 1 { -secret } else { secret };
-        let mut public = point;
-        clear_sign(&mut public);
-        let mut prefix = [0xff; 32];
-        prefix[0] = 0xfe;
-        let scalar = Zeroizing::new(secret.to_bytes());
-        let nonce = hash(&[&prefix, &*scalar, message, &random::<64>()]);
-        let commitment = (ED25519_BASEPOINT_TABLE * &nonce).compress().to_bytes();
-        let answer = nonce + hash(&[&commitment, &public, message]) * secret;
-        let mut signature = [0; 64];
-        let (first, second) = signature.split_at_mut(32);
-        first.copy_from_slice(&commitment);
-        second.copy_from_slice(answer.as_bytes());
-        signature
+        let secret = Zeroizing::new(clamp_integer(*self.pair.secret.expose()));
+        let scalar = Zeroizing::new(Scalar::from_bytes_mod_order(*secret));
+        let mut public = (ED25519_BASEPOINT_TABLE * &*scalar).compress().to_bytes();
+        let negative = Choice::from(public[31] >> 7);
+        let scalar = Zeroizing::new(Scalar::conditional_select(&scalar, &-*scalar, negative));
+        public[31] &= 0x7f;
+
+        let (bytes, salt) = (Zeroizing::new(scalar.to_bytes()), random::<64>());
+        let nonce = Zeroizing::new(hash(&[&NONCE, &*bytes, message, &salt]));
+        let commitment = (ED25519_BASEPOINT_TABLE * &*nonce).compress().to_bytes();
+        let answer = *nonce + hash(&[&commitment, &public, message]) * *scalar;
+        join(commitment, answer.to_bytes())
     }
 
-    /// Signs a prekey in the form that a namespace gives it.
+    /// Signs a prekey for a bundle: its 33 bytes in the older namespace, its 32 in the newer.
     pub fn sign_prekey(&self, namespace: Namespace, key: &PublicKey) -> [u8; 64] {
-        self.sign(&encoded(namespace, key))
+        match namespace {
+            Namespace::Axolotl => self.sign(&key.typed()),
+            Namespace::Omemo2 => self.sign(&key.0),
+        }
     }
 }
 
 impl IdentityKey {
-    /// Whether this key signed a message.
+    /// Whether it signed this, with its sign in the highest bit of the signature (0 by `XEdDSA`).
     pub fn verify(&self, message: &[u8], signature: &[u8; 64]) -> bool {
-        self.to_ed25519().is_ok_and(|key| verify(&key, message, signature))
-    }
-
-    /// Whether this key signed a prekey. `sign` is the sign bit of its Ed25519 form where that
-    /// form was sent; else the signature says it.
-    pub(crate) fn verify_prekey(
-        &self,
-        namespace: Namespace,
-        key: &PublicKey,
-        sign: Option<u8>,
-        signature: &[u8; 64],
-    ) -> bool {
         let mut signature = *signature;
-        let sign = match namespace {
-            Namespace::Omemo2 => sign.unwrap_or(0),
-            Namespace::Axolotl => {
-                let [.., last] = &mut signature;
-                let sign = *last >> 7;
-                *last &= 0x7f;
-                sign
-            }
-        };
-        self.to_ed25519_signed(sign)
-            .is_ok_and(|it| verify(&it, &encoded(namespace, key), &signature))
+        let sign = signature[63] >> 7;
+        signature[63] &= 0x7f;
+        self.to_ed25519_signed(sign).is_ok_and(|key| verify_ed25519(&key, message, &signature))
     }
 }
 
-/// A public key as a namespace writes it.
-pub(crate) fn encoded(namespace: Namespace, key: &PublicKey) -> Vec<u8> {
-    match namespace {
-        Namespace::Axolotl => [&[5][..], &key.0].concat(),
-        Namespace::Omemo2 => key.0.to_vec(),
-    }
-}
-
-fn clear_sign(point: &mut [u8; 32]) {
-    let [.., last] = point;
-    *last &= 0x7f;
+/// Whether an Ed25519 key signed this (RFC 8032 section 5.1.7, without the cofactor). Keys of small
+/// order and an S that is not reduced are refused.
+pub(crate) fn verify_ed25519(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
+    let (commitment, answer) = split(signature);
+    let Some(point) = CompressedEdwardsY(*key).decompress() else { return false };
+    let Some(answer) = Option::<Scalar>::from(Scalar::from_canonical_bytes(answer)) else {
+        return false;
+    };
+    let challenge = hash(&[&commitment, key, message]);
+    let expected = EdwardsPoint::vartime_double_scalar_mul_basepoint(&challenge, &-point, &answer);
+    !point.is_small_order() && expected.compress().to_bytes() == commitment
 }
 
 fn hash(parts: &[&[u8]]) -> Scalar {
     let mut hash = Sha512::new();
-    parts.iter().for_each(|it| hash.update(it));
+    for part in parts {
+        hash.update(part);
+    }
     Scalar::from_bytes_mod_order_wide(&hash.finalize().into())
 }
 
-/// Ed25519 (RFC 8032 section 5.1.7), without its leniency for numbers that are not reduced.
-fn verify(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
-    let Some(point) = CompressedEdwardsY(*key).decompress() else { return false };
-    let Some((commitment, answer)) = signature.split_first_chunk::<32>() else { return false };
-    let Ok(answer) = answer.try_into() else { return false };
-    let Some(answer) = Option::<Scalar>::from(Scalar::from_canonical_bytes(answer)) else {
-        return false;
-    };
-    if point.is_small_order() {
-        return false;
-    }
-    let challenge = hash(&[commitment, key, message]);
-    let expected = EdwardsPoint::vartime_double_scalar_mul_basepoint(&challenge, &-point, &answer);
-    expected.compress().to_bytes() == *commitment
+fn join(first: [u8; 32], second: [u8; 32]) -> [u8; 64] {
+    let mut both = [0; 64];
+    both[..32].copy_from_slice(&first);
+    both[32..].copy_from_slice(&second);
+    both
+}
+
+fn split(both: &[u8; 64]) -> ([u8; 32], [u8; 32]) {
+    let (mut first, mut second) = ([0; 32], [0; 32]);
+    first.copy_from_slice(&both[..32]);
+    second.copy_from_slice(&both[32..]);
+    (first, second)
 }

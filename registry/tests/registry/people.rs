@@ -49,8 +49,7 @@ impl Client {
             .unwrap();
         let orders = child.stdin.take().unwrap();
         let seen = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut client =
-            Self { _child: child, orders, seen, device: 0, key: String::new() };
+        let mut client = Self { _child: child, orders, seen, device: 0, key: String::new() };
         let ready = client.sees("ready").await;
         client.device = ready["device"].as_u64().unwrap().try_into().unwrap();
         let mut ed25519 = [0; 32];
@@ -104,7 +103,8 @@ async fn agent(world: &World, registry: &Registry) -> (AgentHandle, XmppRoad, He
     let mut agent = world.agent("agent", "probe", &[]);
     let heard = listen(&mut agent);
     let sealing = sealing(world, "agent", registry);
-    let road = XmppRoad::connect_sealed(world.account("agent"), agent.door().clone(), Some(sealing));
+    let road =
+        XmppRoad::connect_sealed(world.account("agent"), agent.door().clone(), Some(sealing));
     let road = road.unwrap();
     let agent = agent.start(Arc::new(road.clone()));
     online(&road).await;
@@ -194,7 +194,10 @@ async fn a_python_client_opens_what_we_seal_in_the_newer_namespace(kind: Kind) {
         say(&road, &world, &text);
         let envelope = ops.sees("envelope").await;
         let envelope = envelope["text"].as_str().unwrap();
-        assert!(envelope.contains(&text) && envelope.contains(world.jid("agent").as_str()), "{envelope}");
+        assert!(
+            envelope.contains(&text) && envelope.contains(world.jid("agent").as_str()),
+            "{envelope}"
+        );
     }
     handle.shutdown().await;
 }
