@@ -5,6 +5,7 @@ use std::{
     collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -119,12 +120,18 @@ pub async fn join(token: &Token, folder: &Path) -> Result<Joined, JoinError> {
         evidence: SigningKey::open_or_make(&SigningKey::evidence_file(&site.file("state")))?,
     };
     let roots = site.authority().await?;
-    let petition = site.knock(&mut progress, &roots).await?;
-    let answer = site.ask(&mut progress, &petition, &keys).await;
+    let trust = Arc::new(Trust::open(&site.file("state"), token.registry, now_ms())?);
+    let petition = site.knock(&mut progress, &roots, &trust).await?;
+    let done = async {
+        let answer = site.ask(&mut progress, &petition, &keys).await?;
+        trust.expect(answer.head.serial)?;
+        // Whoever runs later must know whom to believe before it says a word.
+        petition.list(&trust, answer.head.serial).await?;
+        Ok::<_, JoinError>(answer)
+    };
+    let answer = done.await;
     petition.leave().await;
     let answer = answer?;
-    let trust = Trust::open(&site.file("state"), token.registry, now_ms())?;
-    trust.expect(answer.head.serial)?;
     site.write("agent.toml", &agent_file(token, &answer.member))?;
     site.move_on()?;
     Ok(joined(false))
@@ -222,7 +229,12 @@ impl Site<'_> {
     }
 
     /// Logs in, and makes the password one that nobody else knows.
-    async fn knock(&self, progress: &mut Progress, roots: &Roots) -> Result<Petition, JoinError> {
+    async fn knock(
+        &self,
+        progress: &mut Progress,
+        roots: &Roots,
+        trust: &Arc<Trust>,
+    ) -> Result<Petition, JoinError> {
         let own = self.password()?;
         let first = self.token.password();
         let until = Instant::now() + ACCOUNT;
@@ -230,7 +242,7 @@ impl Site<'_> {
             let passwords = if progress.changing { vec![&own, &first] } else { vec![&first] };
             for password in passwords {
                 let account = self.account(password.clone(), roots.clone());
-                let petition = Petition::open(account, &self.token.role)?;
+                let petition = Petition::open(account, &self.token.role, trust)?;
                 match petition.connected().await {
                     LinkState::Online if *password == own => return Ok(petition),
                     LinkState::Online => {

@@ -2,13 +2,13 @@
 
 use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
-use registry::{Account, BareJid, ConnectError, LinkState, RoadError, Trust, XmppRoad};
+use registry::{Account, BareJid, ConnectError, LinkState, Members, RoadError, Trust, XmppRoad};
 use runtime::{
     Agent, AgentHandle, AgentId, Context, Errand, Failure, MemoryStore, Message, OneShot,
     Performative, Road, SendError, Sending, Slot, Spec, Task, Template,
 };
 use tokio::sync::mpsc;
-use types::{Announcement, Content};
+use types::{Announcement, Content, ListQuestion};
 
 use crate::Role;
 
@@ -60,31 +60,25 @@ impl PetitionError {
 pub(crate) struct Petition {
     agent: AgentHandle,
     road: XmppRoad,
+    registrar: AgentId,
 }
 
 impl Petition {
-    /// Begins to connect.
-    pub(crate) fn open(account: Account, role: &str) -> Result<Self, PetitionError> {
-        Self::with(account, role, None)
-    }
-
-    /// The same, with a list of members that is kept up to date meanwhile.
-    pub(crate) fn with(
+    /// Begins to connect; meanwhile a list of members is kept up to date.
+    pub(crate) fn open(
         account: Account,
         role: &str,
-        trust: Option<&Arc<Trust>>,
+        trust: &Arc<Trust>,
     ) -> Result<Self, PetitionError> {
         let announcement = Announcement { role: role.to_owned(), ..Announcement::default() };
         let me = AgentId::from(account.jid.as_str());
         let registrar = account.registrar.clone();
         let mut agent = Agent::new(me, announcement, Arc::new(MemoryStore::default()))
             .with_registrar(registrar.clone());
-        if let Some(trust) = trust {
-            Role::believe(&mut agent, &registrar, trust);
-        }
+        Role::believe(&mut agent, &registrar, trust);
         let road = XmppRoad::connect(account, agent.door().clone())?;
         let agent = agent.start(Arc::new(road.clone()));
-        Ok(Self { agent, road })
+        Ok(Self { agent, road, registrar })
     }
 
     /// Waits until it is connected, or will not be.
@@ -131,6 +125,29 @@ impl Petition {
             }
             _ => Ok(Err(answer.body.chars().take(500).collect())),
         }
+    }
+
+    /// Asks for the list of members until one with this number, or a newer one, is believed.
+    pub(crate) async fn list(&self, trust: &Trust, serial: u64) -> Result<(), PetitionError> {
+        let registrar = self.registrar.clone();
+        let mut members = trust.members();
+        for _ in 0..TRIES {
+            let question = ListQuestion { serial: members.borrow_and_update().serial() };
+            let mut message = Message::new(Performative::QueryRef, registrar.clone(), &question)
+                .map_err(|_| PetitionError::Broken)?
+                .with(Slot::ReplyWith, "list");
+            message.from = Some(self.agent.me().clone());
+            let sent = match self.road.send(message) {
+                Sending::Done(result) => result,
+                Sending::Later(result) => result.await,
+            };
+            sent.map_err(|_| PetitionError::Broken)?;
+            let is_here = |it: &Arc<Members>| it.serial() >= serial;
+            if let Ok(Ok(_)) = tokio::time::timeout(ANSWER, members.wait_for(is_here)).await {
+                return Ok(());
+            }
+        }
+        Err(PetitionError::Silent(registrar))
     }
 
     pub(crate) async fn leave(&self) {

@@ -21,6 +21,9 @@ use crate::{
     petition::{Petition, PetitionError},
 };
 
+/// What sealing keeps beside the keys.
+const SESSIONS: [&str; 3] = ["omemo.sqlite", "omemo.sqlite-wal", "omemo.sqlite-shm"];
+
 /// How long the list of members may take.
 const LIST: Duration = Duration::from_secs(30);
 
@@ -83,7 +86,7 @@ pub async fn rotate(config: Config) -> Result<String, RotateError> {
     let trust = Arc::new(Trust::open(&folder, registry, now_ms())?);
     let registrar = config.account.registrar.clone();
     let account = config.account.clone();
-    let petition = Petition::with(account, config.role.name(), Some(&trust))?;
+    let petition = Petition::open(account, config.role.name(), &trust)?;
     let desk = Desk { jid: &jid, folder: &folder, registry };
     let done = async {
         match petition.connected().await {
@@ -164,7 +167,15 @@ impl Desk<'_> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             moved => moved,
         };
-        moved(SigningKey::evidence_file)
+        let forgotten = |name: &&str| match fs::remove_file(to.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        };
+        // Sessions of the old device are worth nothing to the new one.
+        SESSIONS
+            .iter()
+            .try_for_each(|it| forgotten(it))
+            .and_then(|()| moved(SigningKey::evidence_file))
             .and_then(|()| moved(DeviceIdentity::file))
             .and_then(|()| fs::remove_dir(&from))
             .and_then(|()| fs::File::open(to)?.sync_all())
