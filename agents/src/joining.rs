@@ -161,10 +161,9 @@ impl Site<'_> {
     /// Takes the folder, or goes on where an earlier run was interrupted; none: it is done.
     fn enter(&self) -> Result<Option<Progress>, JoinError> {
         if let Some(progress) = self.progress(FINISHED)? {
-            return match progress.mark == self.token.mark {
-                true => Ok(None),
-                false => Err(JoinError::Occupied(self.folder.to_owned())),
-            };
+            let is_same = progress.mark == self.token.mark;
+            let other = || JoinError::Occupied(self.folder.to_owned());
+            return if is_same { Ok(None) } else { Err(other()) };
         }
         match self.progress(UNFINISHED)? {
             Some(progress) if progress.mark == self.token.mark => return Ok(Some(progress)),

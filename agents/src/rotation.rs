@@ -174,7 +174,7 @@ impl Desk<'_> {
         // Sessions of the old device are worth nothing to the new one.
         SESSIONS
             .iter()
-            .try_for_each(|it| forgotten(it))
+            .try_for_each(forgotten)
             .and_then(|()| moved(SigningKey::evidence_file))
             .and_then(|()| moved(DeviceIdentity::file))
             .and_then(|()| fs::remove_dir(&from))

@@ -112,10 +112,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path().join("state");
         assert!(matches!(DeviceIdentity::open(&state), Err(KeyFileError::Absent(_))));
-        let made = DeviceIdentity::open_or_make(&state).unwrap();
+        let first = DeviceIdentity::open_or_make(&state).unwrap();
         let again = DeviceIdentity::open_or_make(&state).unwrap();
-        assert_eq!((made.device, made.identity.key()), (again.device, again.identity.key()));
-        assert_eq!(made.identity.registration, again.identity.registration);
+        assert_eq!((first.device, first.identity.key()), (again.device, again.identity.key()));
+        assert_eq!(first.identity.registration, again.identity.registration);
         let mode = fs::metadata(DeviceIdentity::file(&state)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }

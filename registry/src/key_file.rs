@@ -53,7 +53,7 @@ pub(crate) fn read_up_to(path: &Path, most: u64) -> Result<Zeroizing<Vec<u8>>, K
     };
     let mut bytes = Zeroizing::new(Vec::new());
     File::open(path).map_err(failed)?.take(most + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > most {
+    if u64::try_from(bytes.len()).map_or(true, |it| it > most) {
         return Err(KeyFileError::Damaged { path: path.to_owned(), what: "key" });
     }
     Ok(bytes)

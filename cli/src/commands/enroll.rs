@@ -32,12 +32,10 @@ async fn new(arguments: &EnrollNew) -> Result<Answer, Failure> {
     let labels: Result<Map<String, Value>, Failure> = arguments
         .label
         .iter()
-        .map(|label| match label.split_once('=') {
-            Some((name, value)) => Ok((name.to_owned(), value.into())),
-            None => {
-                let what = format!("`{label}` is no label; it would be such as site=lux1");
-                Err(Failure::call(what))
-            }
+        .map(|label| {
+            let what = || format!("`{label}` is no label; it would be such as site=lux1");
+            let (name, value) = label.split_once('=').ok_or_else(|| Failure::call(what()))?;
+            Ok((name.to_owned(), value.into()))
         })
         .collect();
     let body = json!({

@@ -5,7 +5,7 @@ use omemo::{
     machine::{Content, Opened},
     wire,
 };
-use runtime::{AgentId, Performative, Slot};
+use runtime::{AgentId, Performative};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio_xmpp::minidom::Element;
 use types::{Content as _, EnrolmentRequest, Handover, ListUpdate};
