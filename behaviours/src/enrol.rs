@@ -42,6 +42,8 @@ use office::{Office, TIMEOUT, Talk, Talked};
 
 /// The longest rest after the API, or the server, did not do what it should.
 const LONGEST: Duration = Duration::from_secs(5);
+/// The least time between two questions that nothing came of.
+const PAUSE: Duration = Duration::from_millis(200);
 /// How old a list may be before it is signed anew.
 const RENEW_MS: i64 = 6 * 60 * 60 * 1000;
 /// News that the API is told at once, and how many may wait before requests that were turned down
@@ -460,6 +462,9 @@ impl Enrol {
                     self.cursor = 0;
                 } else if is_new {
                     self.orders = Some(orders);
+                } else {
+                    // An API that does not wait is not asked without a pause.
+                    self.talk_at = Some(Instant::now() + PAUSE);
                 }
             }
         }
