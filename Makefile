@@ -31,6 +31,7 @@ bench: setup
 	$(CARGO) bench --package evidence --bench verify
 	$(CARGO) bench --package registry --bench road
 	$(CARGO) bench --package registry --bench many
+	$(CARGO) bench --package omemo --bench seal
 	$(CARGO) bench --package api --bench ingest
 	$(CARGO) bench --package cli --bench check
 
