@@ -76,8 +76,8 @@ impl Sentry {
     fn gather(&mut self, ctx: &Context) {
         let (count, last) = ctx.violations();
         let new = usize::try_from(count.saturating_sub(self.seen)).unwrap_or(usize::MAX);
-        let lost = new.saturating_sub(last.len());
-        self.passed_over += u64::try_from(lost).unwrap_or(u64::MAX);
+        let unseen = new.saturating_sub(last.len());
+        self.passed_over += u64::try_from(unseen).unwrap_or(u64::MAX);
         let skip = last.len().saturating_sub(new);
         self.seen = count;
         self.waiting.extend(last.into_iter().skip(skip).filter(|it| it.protocol == OMEMO));
