@@ -83,9 +83,9 @@ fn nothing_of_a_request_can_be_changed_on_the_way() {
         |it, by| it.nonce.clone_from(&by.nonce),
     ];
     for change in changes {
-        let mut changed = honest.clone();
-        change(&mut changed, &theirs);
-        assert_eq!(world.judge(&changed), Err(ProofError::Secret));
+        let mut forged = honest.clone();
+        change(&mut forged, &theirs);
+        assert_eq!(world.judge(&forged), Err(ProofError::Secret));
     }
     // The server has keys of its own and signs with them, but not the secret.
     assert_eq!(world.judge(&theirs), Err(ProofError::Secret));
