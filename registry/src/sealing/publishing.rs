@@ -158,7 +158,7 @@ impl Sealer {
                 self.unpublished(what, &node, &condition)
             }
             (what, Ok(answer)) => {
-                self.answered(what, true, answer);
+                self.answered(what, true, answer.as_ref());
                 None
             }
             (what, Err(_)) => {
@@ -205,9 +205,9 @@ impl Sealer {
     }
 
     /// Whether it was done, and what there is; what did not come in time is not there.
-    fn answered(&mut self, what: What, done: bool, items: Option<Element>) {
+    fn answered(&mut self, what: What, done: bool, items: Option<&Element>) {
         let now = self.now();
-        let mut payloads = items.iter().flat_map(payloads);
+        let mut payloads = items.into_iter().flat_map(payloads);
         match what {
             What::Devices { of, namespace } => {
                 let lists = payloads.filter_map(|it| wire::read_devices(it).ok());
