@@ -249,19 +249,19 @@ async fn main() {
         }
     };
     let port = prosody.address().port();
-    let rate = talk("xmpp road", &prosody, "").await;
+    let rate = talk("xmpp road", &prosody, "");
     let keys = folder.path().join("keys");
     for name in ["source", "sink"] {
         drop(DeviceIdentity::open_or_make(&keys.join(name)).unwrap());
     }
     drop(SigningKey::open_or_make(&keys.join("registry.key")).unwrap());
-    talk("sealed road", &prosody, keys.to_str().unwrap()).await;
+    talk("sealed road", &prosody, keys.to_str().unwrap());
     beside(port, rate).await;
     prosody.stop().await;
 }
 
 /// Has two processes talk; how many messages a second were heard.
-async fn talk(road: &str, prosody: &Prosody, keys: &str) -> f64 {
+fn talk(road: &str, prosody: &Prosody, keys: &str) -> f64 {
     let before = cpu_of(&prosody.pid().unwrap().to_string());
     let port = prosody.address().port();
     let (mut sink, sinks) = child("sink", port, &prosody.authority(), keys);
