@@ -15,6 +15,7 @@ use crate::{
 };
 
 #[path = "../../../registry/tests/registry/python.rs"]
+#[expect(dead_code, reason = "the other Python is for who tests seals")]
 mod python;
 
 /// A SPADE agent in a process of its own, which ends when this is dropped.
