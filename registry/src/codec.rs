@@ -67,7 +67,7 @@ pub(crate) fn write_to(to: Jid, message: &Message) -> message::Message {
 }
 
 /// Whether it is what people say: it names no act, and nothing that only a form could carry.
-fn is_chat(message: &Message) -> bool {
+pub(crate) fn is_chat(message: &Message) -> bool {
     let is_plain = |slot: &Slot| matches!(slot, Slot::ConversationId | Slot::InReplyTo);
     message.act().is_none() && message.slots().all(|(slot, _)| is_plain(slot))
 }

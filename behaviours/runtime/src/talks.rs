@@ -163,9 +163,12 @@ impl Talks {
         state.awaited.map(|it| it.duration_since(now).unwrap_or_default())
     }
 
-    /// Notes one that was found elsewhere.
+    /// Notes one that was found elsewhere; it is told as the others are, so that nobody can fill
+    /// the log with them.
     pub(crate) fn note(&self, violation: Violation) {
-        self.lock().conversations.note(violation);
+        let mut state = self.lock();
+        self.tell(&mut state, &violation);
+        state.conversations.note(violation);
     }
 
     fn tell(&self, state: &mut State, violation: &Violation) {

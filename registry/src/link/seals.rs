@@ -63,7 +63,6 @@ impl Link {
             }
         }
         for refused in refusals {
-            warn!(agent.jid = %self.account.jid, sealing.with = refused.who, "{}", refused.what);
             self.door.complain(Violation {
                 at_ms: self.clock.now_ms(),
                 protocol: OMEMO.to_owned(),

@@ -5,7 +5,7 @@ use omemo::{
     machine::{Content, Opened},
     wire,
 };
-use runtime::{AgentId, Performative};
+use runtime::AgentId;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio_xmpp::minidom::Element;
 use types::{Content as _, EnrolmentRequest, Handover, ListUpdate};
@@ -106,8 +106,9 @@ fn ontology(stanza: &message::Message) -> Option<String> {
     fields.filter_map(|it| it.get_child("value", ns::DATA_FORMS)).map(Element::text).next()
 }
 
-/// Whether a message says something that an agent acts on: it has a performative.
+/// Whether a message says something that an agent acts on, not only what people say: a behaviour
+/// may go by any slot, so whoever leaves the act out must not get further.
 pub(super) fn is_act(stanza: &message::Message) -> bool {
     let read = codec::read(stanza.clone(), &AgentId::from("me"));
-    read.is_some_and(|it| it.performative.is_some_and(|act| act != Performative::NotUnderstood))
+    read.is_some_and(|it| !codec::is_chat(&it))
 }
