@@ -9,7 +9,8 @@ use std::{
 
 use behaviours::chat::{self, Chat, Operators};
 use registry::{
-    Account, BareJid, Notary, Policies, Roots, Secret, Server, Trust, VerifyingKey, prosody::Prosody,
+    Account, BareJid, Notary, Policies, Roots, Secret, Server, Trust, VerifyingKey,
+    prosody::Prosody,
 };
 use runtime::{
     Address, Agent, AgentId, Catalogue, Fields, Handle, MemoryStore, Mood, Problem, Setting, Spec,

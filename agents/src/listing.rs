@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use behaviours::{chat, collect, courier, postbox, report, trust};
+use behaviours::{chat, collect, courier, postbox, report, sentry, trust};
 use runtime::{Cycle, Delay, Occasion, Once, Period, Protocol, Setting, State, diagram};
 use types::Diagram;
 
@@ -84,6 +84,12 @@ fn by_themselves() -> Vec<Listed> {
             "hands results over to whoever aggregates, until they are confirmed",
             &all,
             shape::<report::State>(),
+        ),
+        listed(
+            "sentry",
+            "writes down what the sealed road refused",
+            &all,
+            shape::<sentry::State>(),
         ),
         listed(
             "trust",

@@ -2,7 +2,7 @@
 
 use behaviours::{
     anchor, check, collect, courier, enrol, forward, heartbeat, machine, postbox, register, report,
-    trust,
+    sentry, trust,
 };
 use std::sync::Arc;
 
@@ -142,6 +142,7 @@ impl Role {
         let trust: Arc<dyn Trust> = Arc::<registry::Trust>::clone(trust);
         let settings = trust::Settings { registrar: registrar.clone(), trust };
         agent.add(trust::spec(), move || trust::KeepTrust::from(settings.clone()));
+        agent.add(Spec::default(), sentry::Sentry::default);
     }
 
     /// Adds what every agent of this role runs, whatever its file names.

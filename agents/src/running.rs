@@ -83,13 +83,10 @@ impl Running {
         let trust = config.trust.map(open).transpose();
         let trust = trust.map_err(|source| StartError::Trust { jid: jid.clone(), source })?;
         let trust = trust.map(Arc::new);
-        let sealing = match &trust {
-            Some(trust) => Some(sealing(&config, trust)?),
-            None => {
-                tracing::warn!(agent.jid = jid, "not enrolled: what it says is not sealed end to end");
-                None
-            }
-        };
+        if trust.is_none() {
+            tracing::warn!(agent.jid = jid, "not enrolled: what it says is not sealed end to end");
+        }
+        let sealing = trust.as_deref().map(|trust| sealing(&config, trust)).transpose()?;
         let (agent, named, account) = config.build(Arc::clone(&store), trust.as_ref());
         let road = XmppRoad::connect_sealed(account, agent.door().clone(), sealing)
             .map_err(|source| StartError::Road { jid, source })?;

@@ -10,8 +10,8 @@ use std::{
 };
 
 use runtime::{
-    AgentId, Behaviour, Chain, Change, Context, Errand, Failure, Fields, Message, Notary,
-    Performative, SendError, Setting, Spec, Store, Template, states,
+    Address, AgentId, Behaviour, Chain, Change, Context, Failure, Fields, Message, Notary,
+    Performative, Setting, Spec, Store, Template, states,
 };
 use serde::{Deserialize, Serialize};
 use tokio::{
@@ -20,7 +20,7 @@ use tokio::{
 };
 use types::{
     Content, EnrolmentNews, EnrolmentOrder, EnrolmentOrders, EnrolmentRequest, Fate, Handover,
-    ListHead, ListQuestion, ListReport, ListUpdate, Member, Presence, Registrar, Show, Wish,
+    ListHead, ListQuestion, ListReport, Member, Presence, Registrar, Show, Wish,
 };
 
 use crate::{
@@ -30,9 +30,11 @@ use crate::{
     secret::Secret,
 };
 
+mod accounts;
 mod book;
 mod entry;
 mod office;
+mod requests;
 
 use book::{Book, all, replace};
 use entry::{ENROLMENTS, Entry, NEWS, REMOVALS, Removal, Stage};
@@ -40,6 +42,8 @@ use office::{Office, TIMEOUT, Talk, Talked};
 
 /// The longest rest after the API, or the server, did not do what it should.
 const LONGEST: Duration = Duration::from_secs(5);
+/// The least time between two questions that nothing came of.
+const PAUSE: Duration = Duration::from_millis(200);
 /// How old a list may be before it is signed anew.
 const RENEW_MS: i64 = 6 * 60 * 60 * 1000;
 /// News that the API is told at once, and how many may wait before requests that were turned down
@@ -171,7 +175,7 @@ pub struct Enrol {
     /// Who was told of which list, of those who are there.
     told: BTreeMap<AgentId, u64>,
     /// What is to be told to whom.
-    telling: VecDeque<(AgentId, ListUpdate)>,
+    telling: VecDeque<Message>,
     talk: Option<Talk>,
     /// When to talk to the API again.
     talk_at: Option<Instant>,
@@ -270,10 +274,10 @@ impl Enrol {
         for jid in known.iter().filter(|it| !jids.contains(it)) {
             changes.extend(self.book.strike(jid, serial)?);
         }
-        for member in vouched {
-            let same = |it: &Member| Member { serial: it.serial, ..member.clone() } == *it;
-            if !self.book.get(&member.jid).is_some_and(same) {
-                changes.extend(self.book.set(Member { serial, ..member })?);
+        for ours in vouched {
+            let same = |it: &Member| Member { serial: it.serial, ..ours.clone() } == *it;
+            if !self.book.get(&ours.jid).is_some_and(same) {
+                changes.extend(self.book.set(Member { serial, ..ours })?);
             }
         }
         if changes.is_empty() && self.book.head.is_some() {
@@ -291,7 +295,7 @@ impl Enrol {
         self.book.head = Some(head);
         changes.push(self.kept(ctx)?);
         ctx.store().commit(changes).await?;
-        self.tell_all(ctx, before);
+        self.tell_all(ctx, before)?;
         Ok(())
     }
 
@@ -306,7 +310,7 @@ impl Enrol {
     }
 
     /// Has everybody who is there, ourselves included, told what changed since a list.
-    fn tell_all(&mut self, ctx: &Context, since: u64) {
+    fn tell_all(&mut self, ctx: &Context, since: u64) -> Result<(), serde_json::Error> {
         let update = self.book.since(since);
         let present =
             ctx.directory().members().into_iter().filter(|it| it.show != Show::Unavailable);
@@ -317,10 +321,13 @@ impl Enrol {
         for jid in present.collect::<BTreeSet<_>>() {
             if self.book.get(&jid).is_some() {
                 let who = AgentId::from(jid.as_str());
-                self.telling.extend(update.iter().map(|it| (who.clone(), it.clone())));
-                self.told.insert(who, serial);
+                self.told.insert(who.clone(), serial);
+                for part in &update {
+                    self.telling.push_back(Message::new(Performative::Inform, who.clone(), part)?);
+                }
             }
         }
+        Ok(())
     }
 
     async fn wait(&mut self, ctx: &mut Context) -> Result<State, Failure> {
@@ -337,11 +344,11 @@ impl Enrol {
                     self.message = Some(message?);
                     return Ok(State::Judging);
                 }
-                moved = moves.recv() => match moved {
-                    Ok(presence) => self.notice(&presence),
+                news = moves.recv() => match news {
+                    Ok(presence) => self.notice(&presence)?,
                     Err(RecvError::Lagged(_)) => {
                         for presence in ctx.directory().members() {
-                            self.notice(&presence);
+                            self.notice(&presence)?;
                         }
                     }
                     Err(RecvError::Closed) => return Err(Failure::Interrupted),
@@ -455,6 +462,9 @@ impl Enrol {
                     self.cursor = 0;
                 } else if is_new {
                     self.orders = Some(orders);
+                } else {
+                    // An API that does not wait is not asked without a pause.
+                    self.talk_at = Some(Instant::now() + PAUSE);
                 }
             }
         }
@@ -464,27 +474,30 @@ impl Enrol {
     }
 
     /// Somebody came: it hears which list there is, unless it did.
-    fn notice(&mut self, presence: &Presence) {
+    fn notice(&mut self, presence: &Presence) -> Result<(), serde_json::Error> {
         let who = AgentId::from(presence.jid.as_str());
         if presence.show == Show::Unavailable {
             self.told.remove(&who);
-            return;
+            return Ok(());
         }
         let serial = self.book.serial();
         if self.book.get(&presence.jid).is_none() || self.told.get(&who) == Some(&serial) {
-            return;
+            return Ok(());
         }
-        self.told.insert(who.clone(), serial);
-        self.telling.extend(self.book.notice().map(|it| (who, it)));
+        if let Some(notice) = self.book.notice() {
+            self.telling.push_back(Message::new(Performative::Inform, who.clone(), &notice)?);
+            self.told.insert(who, serial);
+        }
+        Ok(())
     }
 
     async fn tell(&mut self, ctx: &Context) -> Result<(), Failure> {
         for _ in 0..TURN {
-            let Some((who, update)) = self.telling.pop_front() else { return Ok(()) };
-            let message = Message::new(Performative::Inform, who.clone(), &update)?;
+            let Some(message) = self.telling.pop_front() else { return Ok(()) };
+            let to = message.to.clone();
             if let Err(error) = ctx.until_stopped(ctx.send(message)).await? {
                 // It asks by itself once it can.
-                self.told.remove(&who);
+                self.told.retain(|who, _| Address::from(who.clone()) != to);
                 tracing::debug!(%error, "a member could not be told of the list");
             }
         }
@@ -508,13 +521,13 @@ impl Enrol {
                     let entry =
                         Entry { number, role, labels, expires_ms, stage, proof_key, password };
                     changes.extend(replace(ENROLMENTS, &name, &entry)?);
-                    if self.revoked.remove(&self.account(ctx, &name)) {
+                    if self.revoked.remove(&account(ctx, &name)) {
                         changes.push(self.outcasts()?);
                     }
                     self.entries.insert(name, entry);
                 }
                 Wish::Revoke => {
-                    let jid = self.account(ctx, &name);
+                    let jid = account(ctx, &name);
                     let struck = self.book.strike(&jid, self.book.serial() + 1)?;
                     is_other |= !struck.is_empty();
                     let was_member = !struck.is_empty();
@@ -548,11 +561,6 @@ impl Enrol {
         Ok(Change::Put { key: REVOKED.to_owned(), value })
     }
 
-    /// The account of that name.
-    fn account(&self, ctx: &Context, name: &str) -> String {
-        format!("{name}@{}", ctx.me().domain())
-    }
-
     fn let_go(
         &mut self,
         name: String,
@@ -566,307 +574,11 @@ impl Enrol {
         Ok(changes)
     }
 
-    async fn judge(&mut self, ctx: &mut Context) -> Result<(), Failure> {
-        let Some(message) = self.message.take() else { return Ok(()) };
-        let Some(from) = message.from.as_ref().map(AgentId::to_bare) else { return Ok(()) };
-        if let Ok(request) = message.read::<EnrolmentRequest>()
-            && message.ontology() == Some(EnrolmentRequest::ONTOLOGY)
-        {
-            return self.enrol(ctx, &message, &from, request).await;
-        }
-        if let Ok(handover) = message.read::<Handover>()
-            && message.ontology() == Some(Handover::ONTOLOGY)
-        {
-            return self.hand_over(ctx, &message, &from, handover).await;
-        }
-        if let Ok(question) = message.read::<ListQuestion>()
-            && self.book.get(from.as_str()).is_some()
-        {
-            // It may have been told in part before; this says all.
-            let me = &from;
-            self.telling.retain(|(who, _)| who != me);
-            let update = self.book.since(question.serial);
-            self.told.insert(from.clone(), self.book.serial());
-            self.telling.extend(update.into_iter().map(|it| (from.clone(), it)));
-            return Ok(());
-        }
-        let why = "it cannot be read, or you are no member";
-        self.refuse(ctx, &message, why).await
-    }
-
-    async fn enrol(
-        &mut self,
-        ctx: &mut Context,
-        message: &Message,
-        from: &AgentId,
-        request: EnrolmentRequest,
-    ) -> Result<(), Failure> {
-        let name = from.as_str().split('@').next().unwrap_or_default().to_owned();
-        let entry = self.entries.get(&name).cloned();
-        let is_own = from.domain() == ctx.me().domain() && request.jid == from.as_str();
-        let Some(entry) = entry.filter(|_| is_own) else {
-            return self.refuse(ctx, message, "no token was made for this account").await;
-        };
-        if entry.expires_ms <= ctx.clock().now_ms() {
-            return self.refuse(ctx, message, "the token's time is over; ask for another").await;
-        }
-        if let Stage::Joined { nonce, answer, .. } = &entry.stage {
-            // The answer may have been lost: who asked gets the same again, and nobody else any.
-            if *nonce == request.nonce {
-                let answer = message.reply_with(Performative::Inform, &**answer)?;
-                return self.answer(ctx, answer).await;
-            }
-            let why = "the token was used already; ask for another";
-            self.turn_down(ctx, entry.number, &name, why).await?;
-            return self.refuse(ctx, message, why).await;
-        }
-        if let Err(why) = self.notary.judge(&request, &entry.proof_key) {
-            self.turn_down(ctx, entry.number, &name, &why.0).await?;
-            return self.refuse(ctx, message, &why.0).await;
-        }
-        let serial = self.book.serial() + 1;
-        let member = Member {
-            jid: request.jid.clone(),
-            role: entry.role.clone(),
-            labels: entry.labels.clone(),
-            devices: vec![types::Device { device: request.device, identity: request.identity }],
-            evidence_key: request.evidence_key,
-            serial,
-        };
-        let mut next = self.book.clone();
-        let mut changes = next.set(member.clone())?;
-        let signed =
-            self.notary.sign(next.members().cloned().collect(), serial, ctx.clock().now_ms());
-        let head = match signed {
-            Ok(head) => head,
-            Err(why) => return self.refuse(ctx, message, &why.0).await,
-        };
-        let answer = self.notary.answer(&request.nonce, member.clone(), head.clone())?;
-        let entry = Entry {
-            stage: Stage::Joined {
-                nonce: request.nonce,
-                answer: Box::new(answer.clone()),
-                is_let_in: false,
-            },
-            proof_key: String::new(),
-            password: String::new(),
-            ..entry
-        };
-        changes.extend(replace(ENROLMENTS, &name, &entry)?);
-        changes.push(news(ctx, entry.number, &name, Fate::Joined(member))?);
-        // The token counts as used, and its bearer as a member, once this is on disk.
-        self.change_to(ctx, next, head, changes).await?;
-        self.entries.insert(name, entry);
-        tracing::info!(agent.jid = %from, "`{from}` was taken in");
-        let answer = message.reply_with(Performative::Inform, &answer)?;
-        self.answer(ctx, answer).await
-    }
-
-    async fn hand_over(
-        &mut self,
-        ctx: &mut Context,
-        message: &Message,
-        from: &AgentId,
-        handover: Handover,
-    ) -> Result<(), Failure> {
-        let Some(member) = self.book.get(from.as_str()).cloned() else {
-            return self.refuse(ctx, message, "you are no member").await;
-        };
-        let name = from.as_str().split('@').next().unwrap_or_default().to_owned();
-        let number = self.entries.get(&name).map_or(0, |it| it.number);
-        if let Err(why) = self.notary.judge_handover(&handover, &member) {
-            self.turn_down(ctx, number, &name, &why.0).await?;
-            return self.refuse(ctx, message, &why.0).await;
-        }
-        let serial = self.book.serial() + 1;
-        let member = Member {
-            devices: vec![types::Device { device: handover.device, identity: handover.identity }],
-            evidence_key: handover.evidence_key,
-            serial,
-            ..member
-        };
-        let mut next = self.book.clone();
-        let mut changes = next.set(member.clone())?;
-        let signed =
-            self.notary.sign(next.members().cloned().collect(), serial, ctx.clock().now_ms());
-        let head = match signed {
-            Ok(head) => head,
-            Err(why) => return self.refuse(ctx, message, &why.0).await,
-        };
-        let answer = self.notary.answer(&handover.nonce, member.clone(), head.clone())?;
-        changes.push(news(ctx, number, &name, Fate::Joined(member))?);
-        self.change_to(ctx, next, head, changes).await?;
-        tracing::info!(agent.jid = %from, "`{from}` has other keys now");
-        let answer = message.reply_with(Performative::Inform, &answer)?;
-        let answer = answer.map(|it| it.with(runtime::Slot::Ontology, Handover::ONTOLOGY));
-        self.answer(ctx, answer).await
-    }
-
-    /// Makes the book another, with a list that was signed, once that is on disk.
-    async fn change_to(
-        &mut self,
-        ctx: &Context,
-        next: Book,
-        head: ListHead,
-        mut changes: Vec<Change>,
-    ) -> Result<(), Failure> {
-        let before = std::mem::replace(&mut self.book, next);
-        self.book.head = Some(head);
-        changes.push(self.kept(ctx)?);
-        if let Err(error) = ctx.store().commit(changes).await {
-            self.book = before;
-            return Err(error.into());
-        }
-        self.tell_all(ctx, before.serial());
-        Ok(())
-    }
-
-    /// Has the API note a request that was turned down, while there is room for such news.
-    async fn turn_down(
-        &self,
-        ctx: &Context,
-        number: i64,
-        name: &str,
-        why: &str,
-    ) -> Result<(), Failure> {
-        tracing::warn!(enrolment.name = name, why, "a request of `{name}` was turned down");
-        if ctx.store().count(NEWS)? < NEWS_WAITING {
-            let why = why.chars().take(WHY).collect();
-            ctx.store().commit(vec![news(ctx, number, name, Fate::Refused(why))?]).await?;
-        }
-        Ok(())
-    }
-
-    async fn refuse(&self, ctx: &Context, message: &Message, why: &str) -> Result<(), Failure> {
-        let why: String = why.chars().take(WHY).collect();
-        self.answer(ctx, message.reply(Performative::Refuse, why)).await
-    }
-
-    async fn answer(&self, ctx: &Context, answer: Option<Message>) -> Result<(), Failure> {
-        if let Some(answer) = answer
-            && let Err(error) = ctx.until_stopped(ctx.send(answer)).await?
-        {
-            // Who asked asks again.
-            tracing::debug!(%error, "an answer about an enrolment could not be sent");
-        }
-        Ok(())
-    }
-
-    async fn open(&mut self, ctx: &mut Context) -> Result<(), Failure> {
-        let is_wanted = |it: &Entry| matches!(it.stage, Stage::Wanted | Stage::Making);
-        let wanted = self.entries.iter().find(|(_, it)| is_wanted(it));
-        let Some((name, mut entry)) = wanted.map(|(name, it)| (name.clone(), it.clone())) else {
-            return Ok(());
-        };
-        // What may be there after a crash is ours; what is there without one is somebody's.
-        let again = entry.stage == Stage::Making;
-        if !again {
-            entry.stage = Stage::Making;
-            ctx.store().commit(replace(ENROLMENTS, &name, &entry)?).await?;
-            self.entries.insert(name.clone(), entry.clone());
-        }
-        let account = AgentId::from(self.account(ctx, &name));
-        let password = entry.password.as_str().into();
-        let made = ctx.run(Errand::AddAccount { account, password, again });
-        let fate = match ctx.until_stopped(made).await? {
-            Ok(()) => Fate::Ready,
-            Err(
-                error @ (SendError::Refused { .. } | SendError::Unable(_) | SendError::Unknown(_)),
-            ) => Fate::Failed(format!("its account cannot be made: {error}")),
-            Err(error) => return self.trouble(ctx, &error),
-        };
-        self.trouble.restore();
-        entry.stage = if fate == Fate::Ready { Stage::Ready } else { Stage::Failed };
-        entry.password.clear();
-        if let Fate::Failed(why) = &fate {
-            tracing::warn!(enrolment.name = name, why, "`{name}` cannot be enrolled");
-        }
-        let mut changes = replace(ENROLMENTS, &name, &entry)?;
-        changes.push(news(ctx, entry.number, &name, fate)?);
-        ctx.store().commit(changes).await?;
-        self.entries.insert(name, entry);
-        Ok(())
-    }
-
-    async fn admit(&mut self, ctx: &mut Context) -> Result<(), Failure> {
-        let strange = self.entries.iter().find(|(_, it)| is_strange(&it.stage));
-        let Some((name, mut entry)) = strange.map(|(name, it)| (name.clone(), it.clone())) else {
-            return Ok(());
-        };
-        let jid = AgentId::from(self.account(ctx, &name));
-        match ctx.until_stopped(ctx.run(Errand::Approve(jid))).await? {
-            // Roads without presence need no permission.
-            Ok(()) | Err(SendError::Unable(_)) => {}
-            Err(error) => return self.trouble(ctx, &error),
-        }
-        if let Stage::Joined { is_let_in, .. } = &mut entry.stage {
-            *is_let_in = true;
-        }
-        ctx.store().commit(replace(ENROLMENTS, &name, &entry)?).await?;
-        self.entries.insert(name, entry);
-        Ok(())
-    }
-
-    async fn remove(&mut self, ctx: &mut Context) -> Result<(), Failure> {
-        let Some((name, removal)) = self.removals.first_key_value() else { return Ok(()) };
-        let (name, removal) = (name.clone(), removal.clone());
-        let account = AgentId::from(removal.jid.as_str());
-        // Where it cannot be denied, it has no account in a moment.
-        drop(ctx.until_stopped(ctx.run(Errand::Deny(account.clone()))).await?);
-        let removed = ctx.until_stopped(ctx.run(Errand::RemoveAccount(account))).await?;
-        let mut changes = vec![Change::Remove { queue: REMOVALS, key: name.clone() }];
-        match removed {
-            Ok(()) => changes.push(news(ctx, removal.number, &name, removal.fate)?),
-            Err(error @ (SendError::Unable(_) | SendError::Unknown(_))) => {
-                // It is no member any more; an operator must see to its account.
-                let why = format!("its account is still there: {error}");
-                changes.push(news(ctx, removal.number, &name, Fate::Failed(why))?);
-                changes.push(news(ctx, removal.number, &name, removal.fate)?);
-            }
-            Err(error) => return self.trouble(ctx, &error),
-        }
-        self.trouble.restore();
-        ctx.store().commit(changes).await?;
-        self.removals.remove(&name);
-        tracing::info!(enrolment.name = name, "`{name}` has no account any more");
-        Ok(())
-    }
-
-    /// The server does not do it now; it is asked again.
-    fn trouble(&mut self, ctx: &mut Context, error: &SendError) -> Result<(), Failure> {
-        self.retry = Some(Instant::now() + self.trouble.lose());
-        if self.trouble.is_first() {
-            tracing::warn!(%error, "the server does not see to accounts now; it is asked again");
-        }
-        ctx.show_error(error.to_string());
-        Ok(())
-    }
-
-    async fn close(&mut self, ctx: &Context) -> Result<(), Failure> {
-        let now_ms = ctx.clock().now_ms();
-        let is_over = |it: &Entry| it.waits() && it.expires_ms <= now_ms;
-        let over = self.entries.iter().filter(|(_, it)| is_over(it));
-        let over: Vec<String> = over.map(|(name, _)| name.clone()).collect();
-        let mut changes = Vec::new();
-        for name in over {
-            let Some(entry) = self.entries.remove(&name) else { continue };
-            changes.push(Change::Remove { queue: ENROLMENTS, key: name.clone() });
-            if entry.has_account() {
-                let jid = self.account(ctx, &name);
-                changes.extend(self.let_go(name, entry.number, jid, Fate::Expired)?);
-            } else {
-                changes.push(news(ctx, entry.number, &name, Fate::Expired)?);
-            }
-        }
-        ctx.store().commit(changes).await?;
-        Ok(())
-    }
-
     async fn renew(&mut self, ctx: &Context) -> Result<(), Failure> {
         let serial = self.book.serial();
         self.book.head = Some(self.head(ctx, serial)?);
         ctx.store().commit(vec![self.kept(ctx)?]).await?;
-        self.tell_all(ctx, serial);
+        self.tell_all(ctx, serial)?;
         Ok(())
     }
 }
@@ -876,6 +588,11 @@ const VOUCHED: &str = "vouched members";
 
 /// The note of whom an operator revoked, and nobody enrolled since: a list of accounts.
 pub const REVOKED: &str = "revoked members";
+
+/// The account of that name.
+fn account(ctx: &Context, name: &str) -> String {
+    format!("{name}@{}", ctx.me().domain())
+}
 
 /// The accounts in a note.
 fn noted(store: &dyn Store, note: &str) -> Result<Vec<String>, Failure> {

@@ -3,8 +3,8 @@
 //! A [`check`] looks at something and keeps what it saw; [`report`] hands it over to whoever
 //! aggregates; there [`collect`] takes it in, [`anchor`] has it time-stamped, and [`forward`]
 //! brings it to the API. A [`heartbeat`] tells what the agent is doing, and [`register`] tells
-//! everybody who is there. [`enrol`] takes new agents in, and [`trust`] keeps everybody's list of whom to
-//! believe.
+//! everybody who is there. [`enrol`] takes new agents in, [`trust`] keeps everybody's list of
+//! whom to believe, and [`sentry`] writes down what was refused.
 
 pub mod check;
 
@@ -31,6 +31,8 @@ pub mod register;
 pub mod enrol;
 
 pub mod trust;
+
+pub mod sentry;
 
 mod http;
 mod patience;

@@ -141,6 +141,8 @@ impl KeepTrust {
         let to = self.settings.registrar.clone();
         let question = Message::new(Performative::QueryRef, to, &question)?
             .with(Slot::Protocol, "fipa-query")
+            // An answer can be read by who has no list to believe anybody by.
+            .with(Slot::ReplyWith, "list")
             .in_new_conversation();
         if let Err(error) = ctx.until_stopped(ctx.send(question)).await? {
             // It is asked again once the connection is there.

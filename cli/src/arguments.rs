@@ -30,6 +30,11 @@ pub(crate) enum Command {
     /// Who there is, by the API.
     #[command(subcommand)]
     Agents(Agents),
+    /// Let agents join, list who may and who did, take their places away.
+    #[command(subcommand)]
+    Enroll(Enroll),
+    /// Join as a new agent, by the token that an operator gave.
+    Join(Join),
     /// Is this evidence genuine? Answered offline.
     Verify(Verify),
     /// See what this machine has and lacks.
@@ -65,6 +70,11 @@ pub(crate) struct Api {
 pub(crate) enum Agent {
     /// Run the agent that a file describes.
     Run {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Give an agent new keys, by a hand-over that the old ones sign. It must not run.
+    Rotate {
         /// The file.
         file: PathBuf,
     },
@@ -128,6 +138,65 @@ pub(crate) struct AgentsList {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) reach: Reach,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Enroll {
+    /// Make a token for a new agent. It is shown once, and can be used once.
+    New(EnrollNew),
+    /// List who may join, who did, and who may not any more.
+    List {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Take somebody's place away: its sessions end, its account is removed, nobody believes it.
+    Revoke {
+        /// Its name, the first part of its account.
+        name: String,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        reach: Reach,
+    },
+}
+
+/// Who is to join.
+#[derive(Debug, Args)]
+pub(crate) struct EnrollNew {
+    /// Its name, the first part of its account.
+    #[arg(long)]
+    pub(crate) name: String,
+    /// What it is for: probe, aggregator, analyzer or mitigator.
+    #[arg(long)]
+    pub(crate) role: String,
+    /// What it is called by, `site=lux1`; may be given again and again.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) label: Vec<String>,
+    /// How long the token can be used, up to 30 days.
+    #[arg(long, default_value = "24h", value_name = "TIME")]
+    pub(crate) expires: String,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+}
+
+/// Join as a new agent.
+#[derive(Debug, Args)]
+pub(crate) struct Join {
+    /// The token.
+    pub(crate) token: String,
+    /// Where the agent is to live: a new folder.
+    #[arg(long, value_name = "DIR", default_value = "vedette-agent")]
+    pub(crate) data: PathBuf,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Where the API is.

@@ -4,6 +4,9 @@ mod agent;
 mod agents;
 mod api;
 mod doctor;
+mod enroll;
+mod join;
+mod reach;
 mod up;
 mod verify;
 
@@ -19,6 +22,8 @@ pub(crate) async fn run(command: Command) -> Result<Answer, Failure> {
         Command::Api(arguments) => api::run(arguments).await,
         Command::Agent(arguments) => agent::run(arguments).await,
         Command::Agents(arguments) => agents::run(arguments).await,
+        Command::Enroll(arguments) => enroll::run(arguments).await,
+        Command::Join(arguments) => join::run(arguments).await,
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments).await,
     }

@@ -12,7 +12,9 @@ pub(crate) fn start(arguments: &Arguments) {
         Command::Up(_) | Command::Api(_) | Command::Agent(_) => {
             "info,actix_server=warn,sea_orm_migration=warn,sqlx=warn"
         }
-        Command::Agents(_) | Command::Verify(_) | Command::Doctor(_) => "warn",
+        Command::Agents(_) | Command::Enroll(_) | Command::Verify(_) | Command::Doctor(_) => "warn",
+        // What goes wrong is told at the end, with what to do.
+        Command::Join(_) => "error",
     };
     let asked = arguments.log.as_deref().unwrap_or(usual);
     let (filter, trouble) = match EnvFilter::try_new(asked) {

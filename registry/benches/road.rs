@@ -14,6 +14,7 @@
 )]
 
 use std::{
+    collections::BTreeMap,
     env, fs,
     io::{BufRead, BufReader},
     path::Path,
@@ -23,15 +24,16 @@ use std::{
 };
 
 use registry::{
-    Account, LinkState, Roots, Server, Subscriptions, XmppRoad,
+    Account, DeviceIdentity, LinkState, Members, Policies, Roots, Sealing, Server, SigningKey,
+    Subscriptions, Validity, XmppRoad,
     prosody::{Prosody, ProsodyError, free_port},
 };
 use runtime::{
     Agent, AgentHandle, Behaviour, Context, Failure, MemoryStore, Message, Performative, Spec,
     Template, states,
 };
-use tokio::time::Instant;
-use types::Announcement;
+use tokio::{sync::watch, time::Instant};
+use types::{Announcement, Device, Member};
 
 #[path = "beside/spade.rs"]
 mod spade;
@@ -129,10 +131,43 @@ fn memory() -> String {
     status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default().to_owned()
 }
 
+/// What seals for a side, when the folder of keys is given.
+fn sealing(name: &str, keys: &str) -> Option<Sealing> {
+    if keys.is_empty() {
+        return None;
+    }
+    let device = |name: &str| DeviceIdentity::open_or_make(&Path::new(keys).join(name)).unwrap();
+    let member = |name: &str| {
+        let device = device(name);
+        let identity = hex::encode(device.identity.key().0.0);
+        Member {
+            jid: format!("{name}@{DOMAIN}"),
+            role: "probe".to_owned(),
+            labels: BTreeMap::new(),
+            devices: vec![Device { device: device.device, identity }],
+            evidence_key: "11".repeat(32),
+            serial: 1,
+        }
+    };
+    let key = SigningKey::open_or_make(&Path::new(keys).join("registry.key")).unwrap();
+    let validity = Validity { serial: 1, issued_ms: 0, until_ms: i64::MAX };
+    let both = vec![member("sink"), member("source")];
+    let members = Members::none(key.public()).sign(&key, both, &[], validity).unwrap();
+    // Nobody changes it.
+    let (_, members) = watch::channel(Arc::new(members));
+    Some(Sealing {
+        device: device(name),
+        store: Path::new(keys).join(name).join("omemo.sqlite"),
+        members,
+        policies: Policies::of_agent(&format!("{name}@{DOMAIN}"), false),
+    })
+}
+
 async fn start<B: Behaviour>(
     name: &str,
     port: &str,
     ca: &str,
+    keys: &str,
     make: fn() -> B,
 ) -> (AgentHandle, XmppRoad) {
     let account = Account {
@@ -153,17 +188,18 @@ async fn start<B: Behaviour>(
     );
     let spec = Spec { template: Template::Any, mailbox: 2 * MESSAGES, ..Spec::default() };
     agent.add(spec, make);
-    let road = XmppRoad::connect(account, agent.door().clone()).unwrap();
+    let door = agent.door().clone();
+    let road = XmppRoad::connect_sealed(account, door, sealing(name, keys)).unwrap();
     road.state().wait_for(|it| matches!(it, LinkState::Online)).await.unwrap();
     (agent.start(Arc::new(road.clone())), road)
 }
 
 async fn side(arguments: &[String]) {
-    let [side, port, ca] = arguments else { panic!("side, port, ca") };
+    let [side, port, ca, keys] = arguments else { panic!("side, port, ca, keys") };
     let (agent, _road) = if side == "sink" {
-        start("sink", port, ca, || Sink).await
+        start("sink", port, ca, keys, || Sink).await
     } else {
-        start("source", port, ca, || Source).await
+        start("source", port, ca, keys, || Source).await
     };
     println!("ready");
     agent.finished().await;
@@ -171,10 +207,16 @@ async fn side(arguments: &[String]) {
     agent.shutdown().await;
 }
 
-fn child(side: &str, port: u16, ca: &Path) -> (Child, BufReader<std::process::ChildStdout>) {
+fn child(
+    side: &str,
+    port: u16,
+    ca: &Path,
+    keys: &str,
+) -> (Child, BufReader<std::process::ChildStdout>) {
     let mut child = Command::new(env::current_exe().unwrap())
         .args(["--side", side, &port.to_string()])
         .arg(ca)
+        .arg(keys)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -207,23 +249,37 @@ async fn main() {
         }
     };
     let port = prosody.address().port();
-    let (mut sink, sinks) = child("sink", port, &prosody.authority());
-    let (mut source, sources) = child("source", port, &prosody.authority());
+    let rate = talk("xmpp road", &prosody, "");
+    let keys = folder.path().join("keys");
+    for name in ["source", "sink"] {
+        drop(DeviceIdentity::open_or_make(&keys.join(name)).unwrap());
+    }
+    drop(SigningKey::open_or_make(&keys.join("registry.key")).unwrap());
+    talk("sealed road", &prosody, keys.to_str().unwrap());
+    beside(port, rate).await;
+    prosody.stop().await;
+}
+
+/// Has two processes talk; how many messages a second were heard.
+fn talk(road: &str, prosody: &Prosody, keys: &str) -> f64 {
+    let before = cpu_of(&prosody.pid().unwrap().to_string());
+    let port = prosody.address().port();
+    let (mut sink, sinks) = child("sink", port, &prosody.authority(), keys);
+    let (mut source, sources) = child("source", port, &prosody.authority(), keys);
     let mut rate = f64::NAN;
     for line in sources.lines().chain(sinks.lines()) {
         let line = line.unwrap();
         if let Some(text) = line.strip_prefix("receiver: ").and_then(|it| it.split(": ").nth(1)) {
             rate = text.split(' ').next().unwrap().parse().unwrap();
         }
-        println!("xmpp road: {line}");
+        println!("{road}: {line}");
     }
     source.wait().unwrap();
     sink.wait().unwrap();
-    let server = cpu_of(&prosody.pid().unwrap().to_string());
+    let server = cpu_of(&prosody.pid().unwrap().to_string()) - before;
     let all = MESSAGES + 2 * TRIPS;
-    println!("xmpp road: the server: {:.1} µs CPU each", server * 1e6 / all as f64);
-    beside(port, rate).await;
-    prosody.stop().await;
+    println!("{road}: the server: {:.1} µs CPU each", server * 1e6 / all as f64);
+    rate
 }
 
 /// The same by SPADE, over the same server.

@@ -13,7 +13,7 @@ pub struct Secret(Arc<str>);
 
 impl Secret {
     /// The password itself, for who must have it.
-    pub(crate) fn reveal(&self) -> &str {
+    pub fn reveal(&self) -> &str {
         &self.0
     }
 }

@@ -83,7 +83,7 @@ pub(crate) fn session(answer: Option<&Element>) -> Option<String> {
 
 /// What the server says of a command that it did not do; Prosody calls it completed all the same.
 pub(crate) fn complaint(answer: Option<&Element>) -> Option<String> {
-    let Some(command) = answer.filter(|it| it.is("command", COMMANDS)) else { return None };
+    let command = answer.filter(|it| it.is("command", COMMANDS))?;
     let note =
         command.children().find(|it| it.is("note", COMMANDS) && it.attr("type") == Some("error"));
     if let Some(note) = note {
@@ -95,7 +95,7 @@ pub(crate) fn complaint(answer: Option<&Element>) -> Option<String> {
 
 /// Changes the password of the account that asks.
 pub(crate) fn change_password(account: &BareJid, password: &str) -> Element {
-    let name = account.node().map(|it| it.as_str()).unwrap_or_default();
+    let name = account.node().map(tokio_xmpp::jid::NodeRef::as_str).unwrap_or_default();
     Element::builder("query", REGISTER)
         .append(Element::builder("username", REGISTER).append(name).build())
         .append(Element::builder("password", REGISTER).append(password).build())

@@ -42,6 +42,7 @@ pub(crate) fn fits(message: &Message) -> Result<(), SendError> {
 }
 
 /// Turns a message into a stanza.
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) fn write(message: &Message) -> Result<message::Message, SendError> {
     Ok(write_to(check(message)?, message))
 }

@@ -2,13 +2,13 @@
 //! registrar and the agent judge each other.
 
 use aws_lc_rs::hmac;
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use omemo::IdentityKey;
 use types::{Device, EnrolmentAnswer, EnrolmentRequest, Handover, ListHead, Member};
 
 use crate::{
-    DeviceIdentity, SigningKey, VerifyingKey,
+    DeviceIdentity, Secret, SigningKey, VerifyingKey,
     members::{Members, key_bytes},
-    possession,
     token::Token,
     transcript::Transcript,
 };
@@ -65,7 +65,7 @@ pub fn request(token: &Token, keys: &Keys) -> Result<EnrolmentRequest, ProofErro
     let said = of_request(&request)?;
     let key = key_of(&token.proof_key()).ok_or(ProofError::Field("secret"))?;
     request.mac = hex::encode(hmac::sign(&key, said.as_bytes()));
-    request.identity_proof = hex::encode(possession::sign(&keys.device.identity, said.as_bytes()));
+    request.identity_proof = hex::encode(keys.device.identity.sign(said.as_bytes()));
     request.evidence_proof = hex::encode(keys.evidence.sign(said.as_bytes()));
     Ok(request)
 }
@@ -109,8 +109,8 @@ pub fn hand_over(
         evidence_proof: String::new(),
     };
     let said = of_handover(&handover)?;
-    handover.old_proof = hex::encode(possession::sign(&old.identity, said.as_bytes()));
-    handover.identity_proof = hex::encode(possession::sign(&new.device.identity, said.as_bytes()));
+    handover.old_proof = hex::encode(old.identity.sign(said.as_bytes()));
+    handover.identity_proof = hex::encode(new.device.identity.sign(said.as_bytes()));
     handover.evidence_proof = hex::encode(new.evidence.sign(said.as_bytes()));
     Ok(handover)
 }
@@ -175,6 +175,13 @@ pub fn accept(
     if is_ours { Ok(()) } else { Err(ProofError::OtherKeys) }
 }
 
+/// A password of 256 bits that nobody can foresee.
+pub fn random_password() -> Result<Secret, ProofError> {
+    let mut bytes = [0_u8; 32];
+    getrandom::fill(&mut bytes).map_err(|_| ProofError::Random)?;
+    Ok(BASE64_URL_SAFE_NO_PAD.encode(bytes).as_str().into())
+}
+
 fn nonce() -> Result<String, ProofError> {
     let mut bytes = [0_u8; 32];
     getrandom::fill(&mut bytes).map_err(|_| ProofError::Random)?;
@@ -224,7 +231,7 @@ fn field(hex: &str, name: &'static str) -> Result<[u8; 32], ProofError> {
 type Verify = fn([u8; 32], &[u8], &[u8; 64]) -> bool;
 
 fn by_identity(key: [u8; 32], said: &[u8], signature: &[u8; 64]) -> bool {
-    possession::verify(&IdentityKey(omemo::PublicKey(key)), said, signature)
+    IdentityKey(omemo::PublicKey(key)).verify(said, signature)
 }
 
 fn by_evidence(key: [u8; 32], said: &[u8], signature: &[u8; 64]) -> bool {

@@ -13,7 +13,10 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio_xmpp::minidom::Element;
 use xmpp_parsers::{iq::IqHeader, message, presence};
 
-use crate::{announce, codec, commands::Commands, form, guard::Guard};
+use crate::{
+    Members, Token, VerifyingKey, announce, codec, commands::Commands, enrolment as proofs, form,
+    guard::Guard,
+};
 
 /// The targets of this crate.
 pub const TARGETS: &[Target] = &[
@@ -47,6 +50,29 @@ pub const TARGETS: &[Target] = &[
         seeds: &["run\nwhich behaviour?\ndisk\nchat", "\u{0}<&\"'>\n\u{fffe}\n\n"],
     },
     Target {
+        name: "token",
+        read: token,
+        seeds: &[
+            "vdt1_eyJqIjoiZWRnZUB0ZXN0IiwiciI6InJlZ2lzdHJ5QHRlc3QiLCJrIjoiQWdJQ0FnSUNBZ0lDQWdJQ0FnSUNBZ0lDQWdJQ0FnSUNBZ0lDQWdJQ0FnSSIsIngiOiJBd01EQXdNREF3TURBd01EQXdNREF3TURBd01EQXdNREF3TURBd01EQXdNIiwibyI6InByb2JlIiwiZSI6MTgwMDAwMDAwMH2YDDKU",
+            "vdt1_",
+            "vdt2_x",
+        ],
+    },
+    Target {
+        name: "list",
+        read: list,
+        seeds: &[
+            "{\"head\": {\"serial\": 2, \"issued_ms\": 1, \"until_ms\": 2, \"count\": 1, \"digest\": \"0000000000000000000000000000000000000000000000000000000000000000\", \"signature\": \"11111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111\"}, \"base\": 0, \"part\": 0, \"parts\": 1, \"set\": [{\"jid\": \"a@test\", \"role\": \"probe\", \"labels\": {\"site\": \"lux1\"}, \"devices\": [{\"device\": 7, \"identity\": \"2222222222222222222222222222222222222222222222222222222222222222\"}], \"evidence_key\": \"3333333333333333333333333333333333333333333333333333333333333333\", \"serial\": 2}], \"gone\": [\"b@test\"]}",
+        ],
+    },
+    Target {
+        name: "enrolment",
+        read: enrolment,
+        seeds: &[
+            "{\"jid\": \"a@test\", \"device\": 7, \"identity\": \"2222222222222222222222222222222222222222222222222222222222222222\", \"evidence_key\": \"3333333333333333333333333333333333333333333333333333333333333333\", \"registry\": \"4444444444444444444444444444444444444444444444444444444444444444\", \"nonce\": \"5555555555555555555555555555555555555555555555555555555555555555\", \"mac\": \"6666666666666666666666666666666666666666666666666666666666666666\", \"identity_proof\": \"77777777777777777777777777777777777777777777777777777777777777777777777777777777777777777777777777777777777777777777777777777777\", \"evidence_proof\": \"88888888888888888888888888888888888888888888888888888888888888888888888888888888888888888888888888888888888888888888888888888888\"}",
+        ],
+    },
+    Target {
         name: "guard",
         read: stream,
         seeds: &[
@@ -55,6 +81,29 @@ pub const TARGETS: &[Target] = &[
         ],
     },
 ];
+
+/// Reads a token as somebody copied it.
+pub fn token(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let Ok(token) = Token::read(text) {
+        assert_eq!(token.proof_key().len(), 64);
+        assert!(token.jid.node().is_some());
+    }
+}
+
+/// Reads a change of the list of members that nobody signed.
+pub fn list(bytes: &[u8]) {
+    let Ok(update) = serde_json::from_slice::<types::ListUpdate>(bytes) else { return };
+    let none = Members::none(VerifyingKey([9; 32]));
+    assert!(none.admits(&update.head, 0).is_err());
+    assert!(none.amended(&update.head, update.set, &update.gone).is_err());
+}
+
+/// Judges a request to be let in that was not made with the token.
+pub fn enrolment(bytes: &[u8]) {
+    let Ok(request) = serde_json::from_slice::<types::EnrolmentRequest>(bytes) else { return };
+    assert!(proofs::judge(&request, VerifyingKey([0x44; 32]), &"ab".repeat(32)).is_err());
+}
 
 fn element(bytes: &[u8]) -> Option<Element> {
     std::str::from_utf8(bytes).ok()?.parse().ok()

@@ -62,6 +62,11 @@ impl DeviceIdentity {
         }
     }
 
+    /// Its identity key as lists of members have it: 64 hexadecimal digits.
+    pub fn fingerprint(&self) -> String {
+        hex::encode(self.identity.key().0.0)
+    }
+
     /// Where it is kept.
     pub fn file(state: &Path) -> PathBuf {
         state.join(FILE)
@@ -107,10 +112,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path().join("state");
         assert!(matches!(DeviceIdentity::open(&state), Err(KeyFileError::Absent(_))));
-        let made = DeviceIdentity::open_or_make(&state).unwrap();
+        let first = DeviceIdentity::open_or_make(&state).unwrap();
         let again = DeviceIdentity::open_or_make(&state).unwrap();
-        assert_eq!((made.device, made.identity.key()), (again.device, again.identity.key()));
-        assert_eq!(made.identity.registration, again.identity.registration);
+        assert_eq!((first.device, first.identity.key()), (again.device, again.identity.key()));
+        assert_eq!(first.identity.registration, again.identity.registration);
         let mode = fs::metadata(DeviceIdentity::file(&state)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }

@@ -53,7 +53,7 @@ pub(crate) fn read_up_to(path: &Path, most: u64) -> Result<Zeroizing<Vec<u8>>, K
     };
     let mut bytes = Zeroizing::new(Vec::new());
     File::open(path).map_err(failed)?.take(most + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > most {
+    if u64::try_from(bytes.len()).map_or(true, |it| it > most) {
         return Err(KeyFileError::Damaged { path: path.to_owned(), what: "key" });
     }
     Ok(bytes)
@@ -61,7 +61,7 @@ pub(crate) fn read_up_to(path: &Path, most: u64) -> Result<Zeroizing<Vec<u8>>, K
 
 /// Writes a file in one step: after a crash the old one is there, or the new one. Its folder is
 /// made where there is none.
-pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), KeyFileError> {
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), KeyFileError> {
     replace(path, bytes).map_err(|source| KeyFileError::File { path: path.to_owned(), source })
 }
 

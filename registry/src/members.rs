@@ -278,11 +278,11 @@ fn malformed(what: impl Into<String>) -> MembersError {
 
 fn entry_digest(member: &Member, keys: &[IdentityKey], evidence: &[u8; 32]) -> [u8; 32] {
     let mut bytes = Transcript::new("vedette member 1");
-    bytes.text(&member.jid).text(&member.role).number(member.labels.len() as u64);
+    bytes.text(&member.jid).text(&member.role).count(member.labels.len());
     for (name, value) in &member.labels {
         bytes.text(name).text(value);
     }
-    bytes.number(keys.len() as u64);
+    bytes.count(keys.len());
     for (device, key) in member.devices.iter().zip(keys) {
         bytes.number(device.device.into()).bytes(&key.0.0);
     }

@@ -106,7 +106,7 @@ impl Outbox {
 
     /// Seals everything that waits, in one commit. What cannot be kept goes nowhere.
     fn seal(&mut self, sealer: &mut Sealer) -> VecDeque<(Parcel, message::Message)> {
-        let mut sealed = Vec::with_capacity(self.waiting.len());
+        let mut written = Vec::with_capacity(self.waiting.len());
         while let Some(parcel) = self.waiting.pop_front() {
             let to = parcel.to.to_bare();
             // One that waits keeps those behind it waiting, so that they arrive in order.
@@ -116,8 +116,8 @@ impl Outbox {
             }
             let (parcel, stanza) = plain(parcel);
             match sealer.seal(&AgentId::from(parcel.to.as_str()), &stanza) {
-                Way::Plain => sealed.push((parcel, stanza, None)),
-                Way::Sealed(kept) => sealed.push((parcel, stanza, Some(kept))),
+                Way::Plain => written.push((parcel, stanza, None)),
+                Way::Sealed(kept) => written.push((parcel, stanza, Some(kept))),
                 Way::Wait => self.held.push_back(parcel),
                 Way::Refused(why) => {
                     warn!(message.to = %parcel.to, "a message was not sent: {why}");
@@ -127,8 +127,8 @@ impl Outbox {
         let commit = match sealer.commit() {
             Ok(commit) => commit,
             Err(error) => {
-                warn!(%error, "what was sealed cannot be kept, so it is not sent yet");
-                self.waiting.extend(sealed.into_iter().map(|(parcel, ..)| parcel));
+                warn!(%error, "what was written cannot be kept, so it is not sent yet");
+                self.waiting.extend(written.into_iter().map(|(parcel, ..)| parcel));
                 return VecDeque::new();
             }
         };
@@ -139,7 +139,7 @@ impl Outbox {
             };
             Some((parcel, stanza))
         };
-        sealed.into_iter().filter_map(release).collect()
+        written.into_iter().filter_map(release).collect()
     }
 
     /// Waits until the server has the oldest message under way, or lost it; then forgets it, or

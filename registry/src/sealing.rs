@@ -7,7 +7,7 @@
 use std::{collections::HashMap, fmt, path::PathBuf, sync::Arc};
 
 use omemo::{
-    Believed, IdentityKey, Machine, Settings, Trust,
+    Believed, Machine, Settings, Trust,
     machine::{Commit, Kept, Notice, Opened, Outgoing, Refusal, Unsealable},
     store::{SqliteStore, StoreError},
 };
@@ -284,11 +284,6 @@ impl Sealer {
     /// What was refused since it was asked last.
     pub(crate) fn refusals(&mut self) -> Vec<Refused> {
         std::mem::take(&mut self.refused)
-    }
-
-    /// The identity that others know us by.
-    pub(crate) fn identity(&self) -> (u32, IdentityKey) {
-        (self.machine.device(), self.machine.identity())
     }
 }
 

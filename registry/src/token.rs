@@ -71,10 +71,7 @@ impl Token {
         if text.len() > LONGEST {
             return Err(TokenError::TooLong(text.len()));
         }
-        let body = match text.strip_prefix(TOKEN_PREFIX) {
-            Some(body) => body,
-            None => return Err(other_version(text)),
-        };
+        let Some(body) = text.strip_prefix(TOKEN_PREFIX) else { return Err(other_version(text)) };
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(body).map_err(|_| TokenError::Mistyped)?;
         let bytes = Zeroizing::new(bytes);
         let (said, check) = bytes.split_last_chunk::<CHECK>().ok_or(TokenError::Mistyped)?;
@@ -122,7 +119,7 @@ impl Token {
 }
 
 /// As the API writes it.
-#[cfg(any(test, feature = "fuzzing"))]
+#[cfg(test)]
 pub(crate) fn write(token: &EnrolmentToken) -> String {
     let mut bytes = serde_json::to_vec(token).unwrap_or_default();
     bytes.extend(

@@ -15,13 +15,17 @@ impl Transcript {
     }
 
     pub(crate) fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
-        self.number(bytes.len() as u64);
+        self.count(bytes.len());
         self.0.extend_from_slice(bytes);
         self
     }
 
     pub(crate) fn text(&mut self, text: &str) -> &mut Self {
         self.bytes(text.as_bytes())
+    }
+
+    pub(crate) fn count(&mut self, count: usize) -> &mut Self {
+        self.number(u64::try_from(count).unwrap_or(u64::MAX))
     }
 
     pub(crate) fn number(&mut self, number: u64) -> &mut Self {

@@ -223,3 +223,6 @@ impl runtime::Trust for Trust {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

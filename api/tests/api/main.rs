@@ -11,6 +11,7 @@ mod agents;
 mod config;
 #[cfg(test)]
 mod enrolments;
+#[cfg(test)]
 mod events;
 #[cfg(test)]
 mod items;

@@ -107,6 +107,11 @@ impl Context {
         self.crew.door.watch_requests()
     }
 
+    /// Wakes when the road refused something; what, [`violations`](Self::violations) tell.
+    pub fn watch_complaints(&self) -> watch::Receiver<u64> {
+        self.crew.door.watch_complaints()
+    }
+
     /// Has the road do something else than carrying a message.
     pub async fn run(&self, errand: Errand) -> Result<(), SendError> {
         done(self.crew.door.run(errand)).await

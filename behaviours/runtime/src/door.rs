@@ -61,6 +61,8 @@ struct Inner {
     mood: watch::Sender<Mood>,
     requests: Mutex<BTreeSet<AgentId>>,
     asked: watch::Sender<u64>,
+    /// How many refusals a road told.
+    refused: watch::Sender<u64>,
     road: OnceLock<Arc<dyn Road>>,
     answers: Mutex<(Instant, u32)>,
 }
@@ -80,6 +82,7 @@ impl Door {
             mood: watch::Sender::new(Mood::default()),
             requests: Mutex::default(),
             asked: watch::Sender::new(0),
+            refused: watch::Sender::new(0),
             road: OnceLock::new(),
             answers: Mutex::new((Instant::now(), 0)),
         }))
@@ -220,6 +223,12 @@ impl Door {
     /// [`violations`](Self::violations) are told.
     pub fn complain(&self, violation: Violation) {
         self.0.talks.note(violation);
+        self.0.refused.send_modify(|it| *it += 1);
+    }
+
+    /// Wakes when a road complains.
+    pub(crate) fn watch_complaints(&self) -> watch::Receiver<u64> {
+        self.0.refused.subscribe()
     }
 
     /// Follows a message that came in.

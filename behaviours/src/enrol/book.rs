@@ -225,7 +225,7 @@ mod tests {
         assert_eq!(shown(2), (2, 0, 1));
         assert_eq!(shown(3), (3, 0, 0));
         assert_eq!((shown(0), shown(9)), ((0, 3, 0), (0, 3, 0)));
-        for nth in 0..=REMEMBERED {
+        for nth in 0..REMEMBERED {
             book.set(member(nth + 10, 4)).unwrap();
             book.strike(&format!("probe{}@test", nth + 10), 5).unwrap();
         }

@@ -8,6 +8,7 @@ mod chat;
 mod check;
 mod collect;
 mod diagrams;
+mod enrol;
 mod forward;
 mod heartbeat;
 mod letters;

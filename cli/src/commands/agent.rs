@@ -15,6 +15,7 @@ mod listing;
 pub(crate) async fn run(arguments: Agent) -> Result<Answer, Failure> {
     match arguments {
         Agent::Run { file } => run_agent(&file).await,
+        Agent::Rotate { file } => rotate(&file).await,
         Agent::Check { file } => check(&file),
         Agent::Draw { file, r#as } => draw(&file, r#as),
         Agent::Behaviours { json, r#as } => {
@@ -53,6 +54,15 @@ async fn run_agent(file: &Path) -> Result<Answer, Failure> {
     };
     agent.stop().await;
     answer
+}
+
+/// Gives an agent new keys.
+async fn rotate(file: &Path) -> Result<Answer, Failure> {
+    let config = Config::read(file).map_err(mistaken)?;
+    let jid = config.account.jid.to_string();
+    let key = agents::rotate(config).await.map_err(Failure::work)?;
+    exit::result(&format!("`{jid}` has a new identity key: {key}"));
+    Ok(Answer::Yes)
 }
 
 fn check(file: &Path) -> Result<Answer, Failure> {

@@ -23,6 +23,7 @@ mod house;
 mod members;
 mod operators;
 mod ready;
+mod trust;
 
 use house::House;
 pub(crate) use ready::Ready;
@@ -78,26 +79,52 @@ impl Platform {
             demo::write(house, settings.listen)?;
         }
         members::give_passwords(house, arguments.demo)?;
-        let found = members::read(house, arguments.demo)?;
+        let disk = DiskStore::open(&house.file("state")).await.map_err(Failure::work)?;
+        let revoked = trust::revoked(&disk)?;
+        let is_welcome = |it: &Config| {
+            let jid = it.account.jid.as_str();
+            let welcome = !revoked.contains(jid);
+            if !welcome {
+                tracing::warn!(agent.jid = jid, "`{jid}` was revoked and is not started");
+            }
+            welcome
+        };
+        let mut found = members::read(house, arguments.demo)?;
+        found.retain(is_welcome);
         let operators = operators::read(house)?;
         let prosody = start_server(house, &found, &operators).await?;
         let (api, settings) = listen(settings, arguments).await?;
         tracing::info!(xmpp.address = %prosody.address(), "the XMPP server runs");
-        let disk = DiskStore::open(&house.file("state")).await.map_err(Failure::work)?;
         let hub = Hub::default();
-        let start = |config: Config| {
+        let registry = trust::registry(house)?;
+        let enrolled = |config: Config| {
             let config = config.over(&prosody).answering(&operators);
-            Running::start_beside(config, &disk, &hub).map_err(Failure::work)
+            if config.account.jid.domain().as_str() == DOMAIN {
+                return trust::enrol(house, registry, config);
+            }
+            config
         };
+        let start =
+            |config: Config| Running::start_beside(config, &disk, &hub).map_err(Failure::work);
         let own = house::write_platform(house, &settings, &found)?;
         if arguments.demo {
             // Only now is it known where the API listens.
             demo::write(house, settings.listen)?;
         }
-        let registrar = start(own.registrar)?;
-        let aggregator = start(own.aggregator)?;
-        let agents: Result<Vec<Running>, Failure> =
-            members::read(house, arguments.demo)?.into_iter().map(start).collect();
+        let registrar = enrolled(own.registrar);
+        let mut agents = members::read(house, arguments.demo)?;
+        agents.retain(|it| !revoked.contains(it.account.jid.as_str()));
+        let agents: Vec<Config> =
+            [own.aggregator].into_iter().chain(agents).map(enrolled).collect();
+        let ours = agents.iter().filter(|it| it.trust.is_some());
+        let vouched: Result<Vec<_>, Failure> =
+            [&registrar].into_iter().chain(ours).map(trust::member).collect();
+        registrar.notary.vouch(vouched?);
+        let registrar = start(registrar)?;
+        let mut agents = agents.into_iter();
+        let aggregator = agents.next().ok_or_else(|| Failure::work("there is no aggregator"))?;
+        let aggregator = start(aggregator)?;
+        let agents: Result<Vec<Running>, Failure> = agents.map(start).collect();
         let platform = Self { prosody, api, registrar, aggregator, agents: agents? };
         platform.connected().await?;
         Ok(platform)

@@ -30,7 +30,7 @@ fn every_mistake_of_a_file_is_told_at_once() {
     let told = stderr(&output).replace(&folder.path().display().to_string(), "DIR");
     insta::assert_snapshot!(told, @r#"
     error: `DIR/probe.toml`: 9 problems
-      `colour`: unknown key; there are: role, jid, password_file, server, ca, reports_to, registrar, contacts, subscriptions, operators, presence, duties, wants, pubsub, labels, state, behaviour
+      `colour`: unknown key; there are: role, jid, password_file, server, ca, reports_to, registrar, contacts, subscriptions, operators, presence, duties, wants, pubsub, labels, state, trust, sealing, behaviour
       `jid`: `probe1` is not an account such as "probe1@vedette.local"
       `password_file`: cannot read `DIR/nowhere`: No such file or directory (os error 2)
       `behaviour[1].run`: no behaviour `sniff`; there are: check, heartbeat, machine

@@ -5,6 +5,7 @@
 mod browser;
 mod calls;
 mod dashboard;
+mod enrolment;
 mod failover;
 mod faults;
 mod letters;

@@ -14,7 +14,8 @@ use crate::{
     support::{PATIENCE, get, until},
 };
 
-#[path = "../../../registry/tests/registry/spade/python.rs"]
+#[path = "../../../registry/tests/registry/python.rs"]
+#[expect(dead_code, reason = "the other Python is for who tests seals")]
 mod python;
 
 /// A SPADE agent in a process of its own, which ends when this is dropped.

@@ -112,10 +112,9 @@ fn depth(xml: &[u8]) -> usize {
         let end = rest.iter().position(|byte| {
             match quote {
                 Some(open) if open == *byte => quote = None,
-                Some(_) => {}
                 None if matches!(byte, b'"' | b'\'') => quote = Some(*byte),
                 None if *byte == b'>' => return true,
-                None => {}
+                Some(_) | None => {}
             }
             before = *byte;
             false

@@ -41,7 +41,7 @@ impl World {
         judge(request, self.registry.public(), &self.token(3).proof_key())
     }
 
-    fn member(&self, keys: &Keys) -> Member {
+    fn member(keys: &Keys) -> Member {
         Member {
             jid: "edge1@test".to_owned(),
             role: "probe".to_owned(),
@@ -55,7 +55,7 @@ impl World {
         }
     }
 
-    fn answer(&self, key: &SigningKey, nonce: &str, member: Member) -> EnrolmentAnswer {
+    fn answer(key: &SigningKey, nonce: &str, member: Member) -> EnrolmentAnswer {
         let validity = Validity { serial: 4, issued_ms: 1, until_ms: 100 };
         let list = Members::none(key.public()).sign(key, vec![member.clone()], &[], validity);
         answer(key, nonce, member, list.unwrap().head().unwrap().clone()).unwrap()
@@ -72,8 +72,8 @@ fn who_has_the_token_and_the_keys_is_believed() {
 #[test]
 fn nothing_of_a_request_can_be_changed_on_the_way() {
     let world = World::new();
-    let (token, keys, mallory) = (world.token(3), world.keys("a"), world.keys("m"));
-    let honest = request(&token, &keys).unwrap();
+    let (right, keys, mallory) = (world.token(3), world.keys("a"), world.keys("m"));
+    let honest = request(&right, &keys).unwrap();
     let theirs = request(&world.token(9), &mallory).unwrap();
     let changes: [fn(&mut EnrolmentRequest, &EnrolmentRequest); 5] = [
         |it, _| it.jid = "edge2@test".to_owned(),
@@ -83,13 +83,13 @@ fn nothing_of_a_request_can_be_changed_on_the_way() {
         |it, by| it.nonce.clone_from(&by.nonce),
     ];
     for change in changes {
-        let mut changed = honest.clone();
-        change(&mut changed, &theirs);
-        assert_eq!(world.judge(&changed), Err(ProofError::Secret));
+        let mut forged = honest.clone();
+        change(&mut forged, &theirs);
+        assert_eq!(world.judge(&forged), Err(ProofError::Secret));
     }
     // The server has keys of its own and signs with them, but not the secret.
     assert_eq!(world.judge(&theirs), Err(ProofError::Secret));
-    let elsewhere = EnrolmentRequest { registry: "ab".repeat(32), ..honest.clone() };
+    let elsewhere = EnrolmentRequest { registry: "ab".repeat(32), ..honest };
     assert!(matches!(world.judge(&elsewhere), Err(ProofError::Registry(_))));
 }
 
@@ -105,8 +105,7 @@ fn who_does_not_have_a_key_cannot_claim_it() {
     let spoilt =
         EnrolmentRequest { identity_proof: flip(&honest.identity_proof), ..honest.clone() };
     assert_eq!(world.judge(&spoilt), Err(ProofError::Signature("identity key")));
-    let spoilt =
-        EnrolmentRequest { evidence_proof: flip(&honest.evidence_proof), ..honest.clone() };
+    let spoilt = EnrolmentRequest { evidence_proof: flip(&honest.evidence_proof), ..honest };
     assert_eq!(world.judge(&spoilt), Err(ProofError::Signature("evidence key")));
     // The holder of the token names the public key of somebody else.
     keys.device.identity.pair.public = other.device.identity.pair.public;
@@ -123,15 +122,15 @@ fn only_the_registry_answers_and_only_for_the_keys_that_were_shown() {
     let take = |it: &EnrolmentAnswer, nonce: &str, now_ms| {
         accept(it, registry, "edge1@test", nonce, &keys, now_ms)
     };
-    let right = world.answer(&world.registry, &nonce, world.member(&keys));
+    let right = World::answer(&world.registry, &nonce, World::member(&keys));
     assert_eq!(take(&right, &nonce, 2), Ok(()));
     assert_eq!(take(&right, &"00".repeat(32), 2), Err(ProofError::Signature("registry")));
     assert_eq!(take(&right, &nonce, 100), Err(ProofError::Signature("registry's list")));
-    let forged = world.answer(&mallory.registry, &nonce, world.member(&keys));
+    let forged = World::answer(&mallory.registry, &nonce, World::member(&keys));
     assert_eq!(take(&forged, &nonce, 2), Err(ProofError::Signature("registry")));
-    let swapped = world.answer(&world.registry, &nonce, world.member(&other));
+    let swapped = World::answer(&world.registry, &nonce, World::member(&other));
     assert_eq!(take(&swapped, &nonce, 2), Err(ProofError::OtherKeys));
-    let changed = EnrolmentAnswer { member: world.member(&other), ..right };
+    let changed = EnrolmentAnswer { member: World::member(&other), ..right };
     assert_eq!(take(&changed, &nonce, 2), Err(ProofError::Signature("registry")));
 }
 
@@ -139,13 +138,13 @@ fn only_the_registry_answers_and_only_for_the_keys_that_were_shown() {
 fn a_place_is_handed_over_by_both_keys_and_once() {
     let world = World::new();
     let (old, new, mallory) = (world.keys("a"), world.keys("b"), world.keys("m"));
-    let (member, registry) = (world.member(&old), world.registry.public());
+    let (member, registry) = (World::member(&old), world.registry.public());
     let right = hand_over(&member, registry, &old.device, &new).unwrap();
     assert_eq!(judge_handover(&right, registry, &member), Ok(()));
     let stale = Err(ProofError::Stale("edge1@test".to_owned()));
     let later = Member { serial: 5, ..member.clone() };
     assert_eq!(judge_handover(&right, registry, &later), stale);
-    assert_eq!(judge_handover(&right, registry, &world.member(&new)), stale);
+    assert_eq!(judge_handover(&right, registry, &World::member(&new)), stale);
     // Who has not the old key hands over nothing.
     let stolen = hand_over(&member, registry, &mallory.device, &mallory).unwrap();
     assert_eq!(judge_handover(&stolen, registry, &member), stale);

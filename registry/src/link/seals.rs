@@ -83,9 +83,16 @@ impl Link {
 
     /// Others are believed than before.
     pub(super) fn believe(&mut self) {
+        let registrar = self.account.registrar.clone();
+        let knows = |it: &Self| it.sealer.as_ref().is_some_and(|it| it.is_member(&registrar));
+        let knew = knows(self);
         if let Some(sealer) = &mut self.sealer {
             sealer.believe();
             self.outbox.release_held();
+        }
+        // What was asked before could not be sealed, and was not heard.
+        if self.online && !knew && knows(self) {
+            self.call_the_roll();
         }
     }
 

@@ -5,10 +5,10 @@ use omemo::{
     machine::{Content, Opened},
     wire,
 };
-use runtime::{AgentId, Performative, Slot};
+use runtime::{AgentId, Performative};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio_xmpp::minidom::Element;
-use types::{Content as _, EnrolmentRequest, ListUpdate};
+use types::{Content as _, EnrolmentRequest, Handover, ListUpdate};
 use xmpp_parsers::{
     message::{self, Lang},
     ns,
@@ -90,16 +90,14 @@ pub(super) fn sent(stanza: &message::Message) -> Option<i64> {
 /// cannot believe its registrar's.
 pub(super) fn proves_itself(stanza: &message::Message) -> bool {
     let ontology = ontology(stanza);
-    let ours = [EnrolmentRequest::ONTOLOGY, ListUpdate::ONTOLOGY];
+    let ours = [EnrolmentRequest::ONTOLOGY, Handover::ONTOLOGY, ListUpdate::ONTOLOGY];
     ontology.is_some_and(|it| ours.contains(&it.as_str()))
 }
 
-/// Whether a message goes out in plain: what answers one that was heard so.
+/// Whether a message goes out in plain: what proves itself. There is nothing in it that the server
+/// does not know, and no state of sessions can keep it from anybody.
 pub(super) fn goes_open(stanza: &message::Message) -> bool {
-    let Some(ontology) = ontology(stanza) else { return false };
-    let answers = codec::read(stanza.clone(), &AgentId::from("me"))
-        .is_some_and(|it| it.slot(&Slot::InReplyTo).is_some());
-    ontology == EnrolmentRequest::ONTOLOGY || (ontology == ListUpdate::ONTOLOGY && answers)
+    proves_itself(stanza)
 }
 
 fn ontology(stanza: &message::Message) -> Option<String> {

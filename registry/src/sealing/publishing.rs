@@ -57,7 +57,7 @@ impl Sealer {
             .map(|(id, _)| id.clone())
             .collect();
         for asked in late.iter().filter_map(|id| self.asked.remove(id)).collect::<Vec<_>>() {
-            self.answered(asked.what, None);
+            self.answered(asked.what, false, None);
         }
         self.machine.tick(now);
     }
@@ -76,13 +76,13 @@ impl Sealer {
             Request::Devices { of, namespace } => {
                 let items = [("node", wire::devices_node(namespace)), ("max_items", "1")];
                 let items = element("items", ns::PUBSUB, &items);
-                self.get(of.clone(), items.build(), What::Devices { of, namespace })
+                self.get(&of.clone(), items.build(), What::Devices { of, namespace })
             }
             Request::Bundle { of, device, namespace } => {
                 let (node, item) = wire::bundle_node(namespace, device);
                 let item = element("item", ns::PUBSUB, &[("id", &item)]);
                 let items = element("items", ns::PUBSUB, &[("node", &node)]).append(item);
-                self.get(of.clone(), items.build(), What::Bundle { of, device, namespace })
+                self.get(&of.clone(), items.build(), What::Bundle { of, device, namespace })
             }
             Request::Publish { what, node, item, payload } => {
                 let item = element("item", ns::PUBSUB, &[("id", &item)]).append(payload);
@@ -104,10 +104,10 @@ impl Sealer {
         }
     }
 
-    fn get(&mut self, of: String, items: Element, what: What) -> Option<Stanza> {
+    fn get(&mut self, of: &str, items: Element, what: What) -> Option<Stanza> {
         // Whoever has no address has no devices either.
         let Ok(to) = of.parse::<Jid>() else {
-            self.answered(what, None);
+            self.answered(what, false, None);
             return None;
         };
         let ours = of == self.us();
@@ -132,6 +132,7 @@ impl Sealer {
 
     /// Takes the answer to one of our questions; others come back. What is to be sent next is
     /// returned as well.
+    #[expect(clippy::result_large_err, reason = "what is not ours goes on as it came")]
     pub(crate) fn answer(
         &mut self,
         header: &IqHeader,
@@ -157,11 +158,11 @@ impl Sealer {
                 self.unpublished(what, &node, &condition)
             }
             (what, Ok(answer)) => {
-                self.answered(what, Some(answer));
+                self.answered(what, true, answer.as_ref());
                 None
             }
             (what, Err(_)) => {
-                self.answered(what, None);
+                self.answered(what, false, None);
                 None
             }
         })
@@ -203,12 +204,10 @@ impl Sealer {
         fields
     }
 
-    /// `None`: there is none, or nobody said so in time.
-    fn answered(&mut self, what: What, answer: Option<Option<Element>>) {
+    /// Whether it was done, and what there is; what did not come in time is not there.
+    fn answered(&mut self, what: What, done: bool, items: Option<&Element>) {
         let now = self.now();
-        let done = answer.is_some();
-        let items = answer.flatten();
-        let mut payloads = items.iter().flat_map(payloads);
+        let mut payloads = items.into_iter().flat_map(payloads);
         match what {
             What::Devices { of, namespace } => {
                 let lists = payloads.filter_map(|it| wire::read_devices(it).ok());

@@ -10,6 +10,8 @@ mod faults;
 mod hostile;
 mod interop;
 mod moods;
+mod people;
+mod python;
 mod roads;
 mod sealed;
 mod spade;

@@ -51,6 +51,11 @@ impl Registry {
         self.change(vec![member], &[]);
     }
 
+    /// Vouches for a member.
+    pub(crate) fn admit(&mut self, member: Member) {
+        self.change(vec![member], &[]);
+    }
+
     pub(crate) fn revoke(&mut self, jid: &str) {
         self.change(Vec::new(), &[jid.to_owned()]);
     }

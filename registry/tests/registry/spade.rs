@@ -8,9 +8,10 @@ use tokio::{
     process::{Child, ChildStdin, ChildStdout, Command},
 };
 
-use crate::support::{PASSWORD, World, within};
-
-mod python;
+use crate::{
+    python,
+    support::{PASSWORD, World, within},
+};
 
 /// A SPADE agent in a process of its own, which ends when this is dropped.
 pub(crate) struct Spade {

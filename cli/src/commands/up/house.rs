@@ -14,6 +14,8 @@ use super::{DOMAIN, Failure, ready::Ready, write};
 
 /// Where the token of the platform's own aggregator is.
 const TOKEN: &str = "secrets/aggregator.token";
+/// Where that of its own registrar is.
+const REGISTRAR_TOKEN: &str = "secrets/registrar.token";
 
 /// An open data folder; nobody else opens it meanwhile.
 #[derive(Debug)]
@@ -86,6 +88,7 @@ impl House {
         let ours = [
             ("admin", Role::Admin, self.file("admin.token")),
             ("platform aggregator", Role::Agent, self.file(TOKEN)),
+            ("platform registrar", Role::Agent, self.file(REGISTRAR_TOKEN)),
         ];
         for (name, role, file) in ours {
             if !config.auth.tokens.iter().any(|it| it.name == name) {
@@ -105,6 +108,7 @@ pub(crate) fn write_platform(
     let mut jids = vec![format!("aggregator@{DOMAIN}")];
     jids.extend(members.iter().map(|it| it.account.jid.to_string()));
     let jids = toml::Value::from(jids);
+    let path = |it: PathBuf| toml::Value::from(it.to_string_lossy().into_owned());
     let head = |role: &str, name: &str| {
         format!(
             "# Written by vedette at every start.\nrole = \"{role}\"\njid = \"{name}@{DOMAIN}\"\n\
@@ -112,10 +116,11 @@ pub(crate) fn write_platform(
         )
     };
     let registrar = format!(
-        "{}contacts = {jids}\n\n[[behaviour]]\nrun = \"register\"\nmembers = {jids}\n",
-        head("registrar", "registry")
+        "{}contacts = {jids}\n\n[[behaviour]]\nrun = \"register\"\nmembers = {jids}\n\n\
+         [[behaviour]]\nrun = \"enrol\"\napi = \"http://{listen}\"\ntoken_file = {}\n",
+        head("registrar", "registry"),
+        path(house.file(REGISTRAR_TOKEN)),
     );
-    let path = |it: PathBuf| toml::Value::from(it.to_string_lossy().into_owned());
     let tsa = config.tsa.own.clone().unwrap_or_else(|| house.file("tsa"));
     let (anchor, token) = (path(tsa.join("anchor.pem")), path(house.file(TOKEN)));
     let aggregator = format!(

@@ -182,13 +182,11 @@ impl<S: Store> Machine<S> {
             return ids.contains(&device.id);
         }
         let list = self.lists.get(&(device.account.clone(), device.namespace));
-        match list {
-            Some(List::Known(ids)) => ids.contains(&device.id),
-            _ => {
-                let others = self.mended.keys().filter(|it| it.account == device.account);
-                self.trust.knows(&device.account) && others.count() < DEVICES
-            }
+        if let Some(List::Known(ids)) = list {
+            return ids.contains(&device.id);
         }
+        let others = self.mended.keys().filter(|it| it.account == device.account);
+        self.trust.knows(&device.account) && others.count() < DEVICES
     }
 
     /// Begins a new session with a device that is believed and whose messages do not open any

@@ -257,23 +257,20 @@ impl<S: Store> Machine<S> {
             Some(Fetch::Failed { .. }) | None => return,
         };
         let why = self.bundles.remove(&device);
-        match bundle.and_then(|it| self.begin(&device, it)) {
-            Some(session) => {
-                match self.sessions.get_mut(&device) {
-                    Some(slot) => slot.replace(session),
-                    None => drop(self.sessions.insert(device.clone(), Slot::new(session))),
-                }
-                self.dirty.insert(Record::Session(device.clone()));
-                if why == Some(Fetch::ForMending) {
-                    self.send_empty(&device);
-                    self.tell(Notice::Mended { account: device.account, device: device.id });
-                }
-            }
-            None => {
-                // One that is there and cannot be used will not be usable in a moment.
-                let since = bundle.map_or(since, |_| now - PATIENCE);
-                self.bundles.insert(device, Fetch::Failed { at: now, since });
-            }
+        let Some(session) = bundle.and_then(|it| self.begin(&device, it)) else {
+            // One that is there and cannot be used will not be usable in a moment.
+            let since = bundle.map_or(since, |_| now - PATIENCE);
+            self.bundles.insert(device, Fetch::Failed { at: now, since });
+            return;
+        };
+        match self.sessions.get_mut(&device) {
+            Some(slot) => slot.replace(session),
+            None => drop(self.sessions.insert(device.clone(), Slot::new(session))),
+        }
+        self.dirty.insert(Record::Session(device.clone()));
+        if why == Some(Fetch::ForMending) {
+            self.send_empty(&device);
+            self.tell(Notice::Mended { account: device.account, device: device.id });
         }
     }
 

@@ -111,10 +111,10 @@ impl<S: Store> Machine<S> {
         if self.publishing.under_way == Some(what) {
             self.publishing.under_way = None;
         }
-        if !done {
-            self.publishing.wanted.insert(what);
-        } else {
+        if done {
             self.publish();
+        } else {
+            self.publishing.wanted.insert(what);
         }
     }
 }

@@ -184,9 +184,7 @@ fn a_key_that_the_server_swaps_is_refused() {
         [Notice::Distrusted { device: 2, why: Distrust::Key, .. }]
     ));
     // And what mallory seals is not opened.
-    let mut trust = believing(NAMES[0], Some(1), pair.a.identity());
-    std::mem::swap(&mut trust, &mut believing(NAMES[0], Some(1), pair.a.identity()));
-    mallory.set_trust(trust);
+    mallory.set_trust(believing(NAMES[0], Some(1), pair.a.identity()));
     let honest = std::mem::replace(&mut pair.b, mallory);
     let forged = pair.seal(1, "believe me");
     pair.b = honest;

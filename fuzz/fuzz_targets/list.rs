@@ -1,0 +1,4 @@
+//! [`registry::fuzzing::list`] under libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| registry::fuzzing::list(bytes));
