@@ -1,5 +1,5 @@
 //! What every target begins with, for a fuzzer: `drive seeds`, into `corpus/`. Or all of them for
-//! so many seconds without one: `drive 300`.
+//! so many seconds without one: `drive 300`; or one of them, from a seed: `drive 60 1 session`.
 
 use std::{
     error::Error,
@@ -7,35 +7,57 @@ use std::{
     time::{Duration, Instant},
 };
 
+use runtime::fuzzing::drive;
+
 /// Rounds between two looks at the clock.
 const ROUNDS: usize = 10_000;
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let crates =
+/// Something that reads what others wrote.
+struct Job {
+    name: &'static str,
+    read: fn(&[u8]),
+    seeds: Vec<Vec<u8>>,
+}
+
+fn jobs() -> Vec<Job> {
+    let of_text =
         [runtime::fuzzing::TARGETS, registry::fuzzing::TARGETS, behaviours::fuzzing::TARGETS];
-    let targets = crates.concat();
+    let of_text = of_text.concat().into_iter().map(|it| Job {
+        name: it.name,
+        read: it.read,
+        seeds: it.seeds.iter().map(|it| it.as_bytes().to_vec()).collect(),
+    });
+    let of_bytes = omemo::fuzzing::TARGETS.iter();
+    let of_bytes = of_bytes.map(|it| Job { name: it.name, read: it.read, seeds: (it.seeds)() });
+    of_text.chain(of_bytes).collect()
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let only = std::env::args().nth(3);
+    let mut jobs = jobs();
+    jobs.retain(|it| only.as_ref().is_none_or(|only| it.name == only));
     let what = std::env::args().nth(1).unwrap_or_else(|| "300".to_owned());
     if what == "seeds" {
-        for target in targets {
-            let folder = format!("{}/corpus/{}", env!("CARGO_MANIFEST_DIR"), target.name);
+        for job in jobs {
+            let folder = format!("{}/corpus/{}", env!("CARGO_MANIFEST_DIR"), job.name);
             fs::create_dir_all(&folder)?;
-            for (number, seed) in target.seeds.iter().enumerate() {
+            for (number, seed) in job.seeds.iter().enumerate() {
                 fs::write(format!("{folder}/seed{number}"), seed)?;
             }
         }
         return Ok(());
     }
     let mut seed: u64 = std::env::args().nth(2).map_or(Ok(1), |it| it.parse())?;
-    let share = Duration::from_secs(what.parse()?) / u32::try_from(targets.len())?;
-    for target in targets {
+    let share = Duration::from_secs(what.parse()?) / u32::try_from(jobs.len().max(1))?;
+    for job in jobs {
         let (begun, mut rounds) = (Instant::now(), 0);
         while begun.elapsed() < share {
             // Where it panics, this seed makes it panic again.
-            eprintln!("{} from seed {seed}", target.name);
-            target.drive(seed, ROUNDS);
+            eprintln!("{} from seed {seed}", job.name);
+            drive(job.read, job.seeds.clone(), seed, ROUNDS);
             (seed, rounds) = (seed + 1, rounds + ROUNDS);
         }
-        println!("{}: {rounds} executions", target.name);
+        println!("{}: {rounds} executions", job.name);
     }
     Ok(())
 }

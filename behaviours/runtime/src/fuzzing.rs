@@ -270,22 +270,27 @@ impl Mutator {
 impl Target {
     /// Has it read its seeds, and `rounds` changes of them.
     pub fn drive(&self, seed: u64, rounds: usize) {
-        let mut texts: Vec<Vec<u8>> = self.seeds.iter().map(|it| it.as_bytes().to_vec()).collect();
-        for text in &texts {
-            (self.read)(text);
-        }
-        let (mut mutator, seeds) = (Mutator::new(seed), texts.len());
-        for _ in 0..rounds {
-            let text = mutator.change(&texts);
-            (self.read)(&text);
-            // A change of a change goes further.
-            if mutator.below(8) == 0 {
-                if texts.len() < seeds + 64 {
-                    texts.push(text);
-                } else {
-                    let place = seeds + mutator.below(64);
-                    texts.iter_mut().skip(place).take(1).for_each(|it| it.clone_from(&text));
-                }
+        let texts = self.seeds.iter().map(|it| it.as_bytes().to_vec()).collect();
+        drive(self.read, texts, seed, rounds);
+    }
+}
+
+/// Has something read its seeds, and `rounds` changes of them.
+pub fn drive(read: fn(&[u8]), mut texts: Vec<Vec<u8>>, seed: u64, rounds: usize) {
+    for text in &texts {
+        read(text);
+    }
+    let (mut mutator, seeds) = (Mutator::new(seed), texts.len());
+    for _ in 0..rounds {
+        let text = mutator.change(&texts);
+        read(&text);
+        // A change of a change goes further.
+        if mutator.below(8) == 0 {
+            if texts.len() < seeds + 64 {
+                texts.push(text);
+            } else {
+                let place = seeds + mutator.below(64);
+                texts.iter_mut().skip(place).take(1).for_each(|it| it.clone_from(&text));
             }
         }
     }

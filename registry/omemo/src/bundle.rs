@@ -57,42 +57,48 @@ pub enum BundleError {
 }
 
 impl Bundle {
-    /// Whether it may be used at all (XEP-0384 section 4.2).
+    /// Whether it may be used at all (XEP-0384 section 4.2), with each of its keys.
     ///
     /// The signed prekey may have the number 0: some clients begin there.
     pub fn check(&self, namespace: Namespace) -> Result<(), BundleError> {
+        self.check_numbers()?;
         self.check_signed(namespace)?;
-        if self.prekeys.is_empty() {
-            return Err(BundleError::NoPrekey);
-        }
-        let mut numbers: Vec<u32> = self.prekeys.iter().map(|prekey| prekey.id).collect();
-        numbers.sort_unstable();
-        if let Some(number) = numbers.iter().find(|number| !(1..=MAX_ID).contains(*number)) {
-            return Err(BundleError::Number(*number));
-        }
-        if let Some([twice, _]) = numbers.array_windows().find(|[one, other]| one == other) {
-            return Err(BundleError::Number(*twice));
-        }
         Ok(self.prekeys.iter().try_for_each(|prekey| prekey.key.check())?)
     }
 
-    /// The prekey with a number, when it and all that a session needs besides may be used.
+    /// The prekey with a number. All is checked but the keys that are not needed for it.
     pub(crate) fn checked(
         &self,
         namespace: Namespace,
         prekey: u32,
     ) -> Result<Option<&Prekey>, BundleError> {
+        self.check_numbers()?;
         self.check_signed(namespace)?;
         let Some(prekey) = self.prekeys.iter().find(|it| it.id == prekey) else { return Ok(None) };
         prekey.key.check()?;
         Ok(Some(prekey))
     }
 
-    fn check_signed(&self, namespace: Namespace) -> Result<(), BundleError> {
-        let SignedPrekey { id, key, signature } = &self.signed_prekey;
-        if *id > MAX_ID {
-            return Err(BundleError::Number(*id));
+    fn check_numbers(&self) -> Result<(), BundleError> {
+        if self.prekeys.is_empty() {
+            return Err(BundleError::NoPrekey);
         }
+        if self.signed_prekey.id > MAX_ID {
+            return Err(BundleError::Number(self.signed_prekey.id));
+        }
+        let mut numbers: Vec<u32> = self.prekeys.iter().map(|prekey| prekey.id).collect();
+        numbers.sort_unstable();
+        if let Some(number) = numbers.iter().find(|number| !(1..=MAX_ID).contains(*number)) {
+            return Err(BundleError::Number(*number));
+        }
+        match numbers.array_windows().find(|[one, other]| one == other) {
+            Some([twice, _]) => Err(BundleError::Number(*twice)),
+            None => Ok(()),
+        }
+    }
+
+    fn check_signed(&self, namespace: Namespace) -> Result<(), BundleError> {
+        let SignedPrekey { key, signature, .. } = &self.signed_prekey;
         self.identity.0.check()?;
         key.check()?;
         let signed = match namespace {

@@ -4,6 +4,8 @@ mod bundle;
 mod cipher;
 mod element;
 mod envelope;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod key;
 pub mod machine;
 pub mod payload;

@@ -13,6 +13,8 @@ use crate::{Namespace, cipher::Keys, key::random};
 
 /// The key of the older namespace: AES-128.
 const OLD_KEY: usize = 16;
+/// What the older namespace sends beside the ciphertext.
+const IV: usize = 12;
 /// What GCM adds, and how much of HMAC-SHA-256 is sent.
 const TAG: usize = 16;
 /// What the keys of the newer namespace are derived for.
@@ -76,21 +78,23 @@ pub fn empty(namespace: Namespace) -> Zeroizing<Vec<u8>> {
 /// What stands in the `iv` where there is no payload.
 pub fn empty_iv(namespace: Namespace) -> Vec<u8> {
     match namespace {
-        Namespace::Axolotl => random::<12>().to_vec(),
+        Namespace::Axolotl => random::<IV>().to_vec(),
         Namespace::Omemo2 => Vec::new(),
     }
 }
 
-#[expect(clippy::expect_used, reason = "AES-GCM refuses 64 GB, which nobody seals")]
+#[expect(clippy::expect_used, reason = "all sizes are right, and nobody seals 64 GB")]
 fn seal_gcm(plain: &[u8]) -> Payload {
-    let mut key = Zeroizing::new(Vec::with_capacity(OLD_KEY + TAG));
-    key.extend_from_slice(&random::<OLD_KEY>());
-    let iv = random();
+    // Asked for at once: randomness costs more than sealing a short text.
+    let random = Zeroizing::new(random::<{ OLD_KEY + IV }>());
+    let (secret, iv) = random.split_at(OLD_KEY);
+    let gcm = Aes128Gcm::new_from_slice(secret).expect("AES-128");
+    let nonce = iv.try_into().expect("an IV of 12 bytes");
     let mut cipher = plain.to_vec();
-    let tag = Aes128Gcm::new_from_slice(&key)
-        .expect("a key of 16 bytes")
-        .encrypt_inout_detached(&iv.into(), &[], cipher.as_mut_slice().into())
-        .expect("a short text");
+    let tag =
+        gcm.encrypt_inout_detached(nonce, &[], cipher.as_mut_slice().into()).expect("a short text");
+    let mut key = Zeroizing::new(Vec::with_capacity(OLD_KEY + TAG));
+    key.extend_from_slice(secret);
     key.extend_from_slice(&tag);
     Payload { cipher, iv: iv.to_vec(), key }
 }

@@ -138,3 +138,52 @@ fn put_varint(out: &mut Vec<u8>, mut number: u32) {
     }
     out.push(number.to_le_bytes()[0]);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        for number in [0, 1, 127, 128, 300, u32::MAX] {
+            let mut written = Vec::new();
+            put_number(&mut written, 1, number);
+            put_bytes(&mut written, 4, b"text");
+            let [one, four, five] = pick(&written, [1, 4, 5]).unwrap();
+            assert_eq!(one.unwrap().number(), Ok(number));
+            assert_eq!(four.unwrap().array(), Ok(*b"text"));
+            assert_eq!(
+                (four.unwrap().number(), one.unwrap().bytes()),
+                (Err(Malformed), Err(Malformed))
+            );
+            assert_eq!(five, None);
+        }
+    }
+
+    #[test]
+    fn the_last_of_a_field_counts_and_others_are_passed_over() {
+        let bytes = [8, 1, 0x79, 1, 2, 3, 4, 5, 6, 7, 8, 0x7d, 1, 2, 3, 4, 0x7a, 1, 9, 8, 2];
+        assert_eq!(pick(&bytes, [1]), Ok([Some(Value::Number(2))]));
+    }
+
+    #[test]
+    fn what_is_no_message_is_refused() {
+        for bytes in [
+            &[0][..],                                             // no field has the number 0
+            &[8],                                                 // nothing after the tag
+            &[8, 0x80],                                           // a number without an end
+            &[8, 255, 255, 255, 255, 255, 255, 255, 255, 255, 2], // more than 64 bits
+            &[8, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 0],
+            &[10, 2, 1], // fewer bytes than it says
+            &[10, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1],
+            &[9, 1, 2, 3, 4, 5, 6, 7],
+            &[13, 1, 2, 3],
+            &[11, 12], // groups
+            &[14],
+        ] {
+            assert_eq!(pick(bytes, [1]), Err(Malformed), "{bytes:?}");
+        }
+        let [large] = pick(&[8, 128, 128, 128, 128, 16], [1]).unwrap();
+        assert_eq!(large.unwrap().number(), Err(Malformed), "more than 32 bits");
+    }
+}

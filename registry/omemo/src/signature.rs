@@ -91,3 +91,46 @@ fn split(both: &[u8; 64]) -> ([u8; 32], [u8; 32]) {
     second.copy_from_slice(&both[32..]);
     (first, second)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes<const N: usize>(text: &str) -> [u8; N] {
+        hex::decode(text).unwrap().try_into().unwrap()
+    }
+
+    /// RFC 8032 section 7.1, tests 2 and 3.
+    #[test]
+    fn ed25519_is_that_of_the_rfc() {
+        for (key, message, signature) in [
+            (
+                "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c",
+                &[0x72][..],
+                "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da\
+                 085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00",
+            ),
+            (
+                "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025",
+                &[0xaf, 0x82],
+                "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac\
+                 18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a",
+            ),
+        ] {
+            let (key, mut signature) = (bytes(key), bytes(signature));
+            assert!(verify_ed25519(&key, message, &signature));
+            signature[0] ^= 1;
+            assert!(!verify_ed25519(&key, message, &signature));
+        }
+    }
+
+    /// With the key that adds nothing, anybody's commitment is a signature of anything.
+    #[test]
+    fn a_key_of_small_order_signs_nothing() {
+        let mut neutral = [0; 32];
+        neutral[0] = 1;
+        let mut signature = [0; 64];
+        signature[0] = 1;
+        assert!(!verify_ed25519(&neutral, b"anything", &signature));
+    }
+}

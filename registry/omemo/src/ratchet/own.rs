@@ -93,8 +93,8 @@ impl Receiving {
     }
 
     fn ahead(&self, number: u32) -> Result<Ahead, RatchetError> {
-        let next = number.checked_add(1).ok_or(RatchetError::Malformed)?;
         self.gap(number)?;
+        let next = number.checked_add(1).ok_or(RatchetError::Malformed)?;
         let (skipped, key) = self.skip(number);
         let (key, message) = schedule::step(&key);
         Ok(Ahead { message, skipped, chain: Self { ratchet: self.ratchet, key, number: next } })
@@ -357,5 +357,69 @@ impl fmt::Debug for Own {
             .field("confirmed", &self.confirmed())
             .field("received", &self.received())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    use serde_json::Value;
+
+    use super::*;
+
+    fn base64(value: &Value) -> Vec<u8> {
+        STANDARD.decode(value.as_str().unwrap()).unwrap()
+    }
+
+    fn pair(value: &Value) -> Pair {
+        let secret = hex::decode(value.as_str().unwrap()).unwrap();
+        Pair::from(Secret::new(secret.try_into().unwrap()))
+    }
+
+    /// A recipient whose identity has the sign 1, as ours never has: so the session is told.
+    #[test]
+    fn the_sign_of_the_recipient_is_authenticated() {
+        let all: Value =
+            serde_json::from_str(include_str!("../../tests/omemo/vectors.json")).unwrap();
+        let is_it = |it: &&Value| {
+            it["profile"] == "omemo2" && base64(&it["bundle"]["ik_ed"])[31] & 0x80 != 0
+        };
+        let vector = all.as_array().unwrap().iter().find(is_it).unwrap();
+        let (bob, messages) = (&vector["bob"], vector["messages"].as_array().unwrap());
+        let own = Identity { pair: pair(&bob["ik_priv"]), registration: 1 };
+        let first = base64(&messages[0]["kex"]);
+        let letter = Letter::read(Namespace::Omemo2, &first).unwrap();
+        let mut prekeys = bob["pks"].as_array().unwrap().iter();
+        let prekey = pair(&prekeys.find(|it| it[0] == letter.prekey).unwrap()[1]);
+        let signed = pair(&bob["spk_priv"]);
+        let mut session = Own::answer(Namespace::Omemo2, &own, &signed, &prekey, &letter).unwrap();
+        assert_eq!(session.open(&first, true), Err(RatchetError::Forged));
+        session.ours[31] |= 0x80;
+        for message in messages {
+            assert_eq!(session.open(&base64(&message["msg"]), false), Ok(base64(&message["km"])));
+        }
+    }
+
+    #[test]
+    fn a_chain_has_an_end() {
+        let (own, other, prekey) = (Identity::random(), Identity::random(), Pair::random());
+        let key = prekey.public;
+        let bundle = Bundle {
+            identity: other.key(),
+            sign: Some(0),
+            signed_prekey: crate::SignedPrekey {
+                id: 1,
+                key,
+                signature: other.sign_prekey(Namespace::Omemo2, &key),
+            },
+            prekeys: vec![crate::Prekey { id: 1, key }],
+        };
+        let mut session = Own::initiate(Namespace::Omemo2, &own, &bundle, 1).unwrap();
+        if let Some(sending) = &mut session.sending {
+            sending.number = u32::MAX;
+        }
+        let before = session.save();
+        assert_eq!(session.seal(b"text"), Err(RatchetError::Exhausted));
+        assert_eq!(session.save(), before);
     }
 }

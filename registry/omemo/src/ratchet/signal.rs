@@ -371,3 +371,54 @@ impl fmt::Debug for Signal {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// libsignal's signatures carry the sign of the key, ours need not.
+    #[test]
+    fn signatures_are_verified_by_the_other() {
+        let mut signs = [false; 2];
+        for _ in 0..20 {
+            let own = Identity::random();
+            let theirs = identity_pair(&own).unwrap();
+            let ours = own.sign(b"a message");
+            assert!(theirs.public_key().verify_signature(b"a message", &ours));
+            let signature = theirs
+                .private_key()
+                .calculate_signature(b"a message", &mut UnwrapErr(SysRng))
+                .unwrap();
+            assert!(own.key().verify(b"a message", &signature));
+            assert!(!own.key().verify(b"another", &signature));
+            signs[usize::from(signature[63] >> 7)] = true;
+        }
+        assert_eq!(signs, [true; 2], "both were seen");
+    }
+
+    /// The engine reserves no counters: after loading, the next message has the next number.
+    #[test]
+    fn no_counter_is_lost_by_a_restart() {
+        let (own, signed, prekey) = (Identity::random(), Pair::random(), Pair::random());
+        let other = Identity::random();
+        let bundle = Bundle {
+            identity: other.key(),
+            sign: None,
+            signed_prekey: crate::SignedPrekey {
+                id: 1,
+                key: signed.public,
+                signature: other.sign_prekey(Namespace::Axolotl, &signed.public),
+            },
+            prekeys: vec![crate::Prekey { id: 1, key: prekey.public }],
+        };
+        let mut session = Signal::initiate(Namespace::Axolotl, &own, &bundle, 1).unwrap();
+        for number in 0..70 {
+            let bytes = session.seal(b"").unwrap().bytes;
+            let letter = Letter::read(Namespace::Axolotl, &bytes).unwrap();
+            let message = Message::read(Namespace::Axolotl, letter.message).unwrap();
+            assert_eq!(message.header.number, number);
+            session = Signal::load(&session.save()).unwrap();
+        }
+        assert!(session.save().len() < 1000);
+    }
+}

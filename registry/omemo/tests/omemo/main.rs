@@ -2,8 +2,12 @@
 
 #![cfg(test)]
 
+mod bundles;
+mod keys;
 mod machines;
 mod network;
+mod payloads;
+mod sessions;
 mod stores;
 mod support;
 mod vectors;

@@ -6,7 +6,46 @@ use omemo::{
 };
 
 /// Both namespaces.
-pub(crate) const NAMESPACES: [Namespace; 2] = [Namespace::Axolotl, Namespace::Omemo2];
+pub(crate) const NAMESPACES: [Namespace; 2] = Namespace::ALL;
+
+/// Keys of small order (RFC 7748 section 7), some in forms that are not the proper one.
+pub(crate) const SMALL: [&str; 7] = [
+    "0000000000000000000000000000000000000000000000000000000000000000",
+    "0100000000000000000000000000000000000000000000000000000000000000",
+    "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+    "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+];
+
+/// A key that is no point of the curve, but of its twist.
+pub(crate) const OFF_CURVE: &str =
+    "0200000000000000000000000000000000000000000000000000000000000000";
+
+/// Runs tests with each engine, in each namespace that it knows: each is a function that takes a
+/// namespace.
+macro_rules! over_engines {
+    ($($name:ident),+ $(,)?) => {
+        mod by_our_own {
+            $(#[test]
+            fn $name() {
+                for namespace in crate::support::NAMESPACES {
+                    super::$name::<omemo::ratchet::Own>(namespace);
+                }
+            })+
+        }
+
+        #[cfg(feature = "signal")]
+        mod by_libsignals {
+            $(#[test]
+            fn $name() {
+                super::$name::<omemo::ratchet::Signal>(omemo::Namespace::Axolotl);
+            })+
+        }
+    };
+}
+pub(crate) use over_engines;
 
 /// The number of the only prekey of a [`Device`].
 pub(crate) const PREKEY: u32 = 7;
@@ -67,6 +106,20 @@ pub(crate) fn pair<A: Ratchet, B: Ratchet>(namespace: Namespace) -> (A, B) {
     let (other, plain) = b.respond(namespace, &first.bytes).unwrap();
     assert_eq!(plain, b"first");
     (one, other)
+}
+
+/// Two sessions that have each had a message of the other.
+pub(crate) fn settled<A: Ratchet, B: Ratchet>(namespace: Namespace) -> (A, B) {
+    let (mut a, mut b) = pair::<A, B>(namespace);
+    pass(&mut b, &mut a, "answer");
+    pass(&mut a, &mut b, "thanks");
+    (a, b)
+}
+
+/// A message from one to the other.
+pub(crate) fn pass<A: Ratchet, B: Ratchet>(from: &mut A, to: &mut B, text: &str) {
+    let sealed = from.seal(text.as_bytes()).unwrap();
+    assert_eq!(to.open(&sealed.bytes, sealed.exchange).unwrap(), text.as_bytes());
 }
 
 /// Chance, the same for the same seed (xorshift64). The seed is told when a test fails.

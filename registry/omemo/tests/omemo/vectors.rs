@@ -1,6 +1,8 @@
 //! What the Python engines (oldmemo, twomemo) wrote is opened.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+#[cfg(feature = "signal")]
+use omemo::ratchet::Signal;
 use omemo::{
     Bundle, Identity, IdentityKey, Namespace, Pair, Prekey, Secret, SignedPrekey, payload,
     ratchet::{Exchange, Own, Ratchet, RatchetError},
@@ -94,6 +96,14 @@ impl Vector {
         all
     }
 
+    #[cfg(feature = "signal")]
+    fn older() -> Vec<Self> {
+        let mut all = Self::all();
+        all.retain(|it| it.namespace == Namespace::Axolotl);
+        assert_eq!(all.len(), 2);
+        all
+    }
+
     fn respond<R: Ratchet>(&self, first: usize) -> (R, Vec<u8>) {
         let bytes = &self.messages[first].exchange;
         let exchange = Exchange::read(self.namespace, bytes).unwrap();
@@ -169,9 +179,44 @@ fn no_bit_can_be_changed<R: Ratchet>(vector: &Vector) {
 #[test]
 fn messages_open_in_any_order_and_once() {
     Vector::ours().iter().for_each(opened_in_any_order::<Own>);
+    #[cfg(feature = "signal")]
+    Vector::older().iter().for_each(opened_in_any_order::<Signal>);
 }
 
 #[test]
 fn changed_messages_are_refused() {
     Vector::ours().iter().for_each(no_bit_can_be_changed::<Own>);
+    #[cfg(feature = "signal")]
+    Vector::older().iter().for_each(no_bit_can_be_changed::<Signal>);
+}
+
+/// What was saved once is loaded, and opens what comes then: another form needs another first
+/// byte.
+#[test]
+fn the_form_of_saved_sessions_is_kept() {
+    for vector in Vector::ours().iter().skip(1) {
+        let (mut session, _) = vector.respond::<Own>(0);
+        session.open(&vector.messages[2].bytes, false).unwrap();
+        let saved = session.save();
+        insta::assert_snapshot!(format!("{:?}", vector.namespace), hex::encode(&*saved));
+        let mut session = Own::load(&saved).unwrap();
+        for next in [1, 3] {
+            let message = &vector.messages[next];
+            vector.check(message, &session.open(&message.bytes, false).unwrap());
+        }
+    }
+}
+
+/// libsignal's engine begins our next chain at once, with a random key: here is one of its
+/// sessions, which opens what comes then.
+#[cfg(feature = "signal")]
+#[test]
+fn a_session_that_libsignals_engine_saved_is_loaded() {
+    let vector = &Vector::ours()[0];
+    let saved = hex::decode(include_str!("signal.hex").trim()).unwrap();
+    let mut session = Signal::load(&saved).unwrap();
+    for next in [1, 3] {
+        let message = &vector.messages[next];
+        vector.check(message, &session.open(&message.bytes, false).unwrap());
+    }
 }

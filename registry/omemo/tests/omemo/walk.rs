@@ -106,7 +106,11 @@ fn walk<A: Ratchet, B: Ratchet>(namespace: Namespace, memory: [usize; 2]) {
     let mut dice = Dice::new();
     let (a, b) = pair::<A, B>(namespace);
     let (mut a, mut b) = (Side::new(a, memory[0]), Side::new(b, memory[1]));
-    for step in 0..STEPS {
+    // The chain of the message that began the session.
+    let first = a.seal(0);
+    b.chains.push(first.chain.clone());
+    b.coming.push(first);
+    for step in 1..STEPS {
         match dice.below(12) {
             0 | 1 => b.coming.push(a.seal(step)),
             2 | 3 => a.coming.push(b.seal(step)),

@@ -57,17 +57,22 @@ pub(super) fn write(session: &Own) -> Zeroizing<Vec<u8>> {
         out.extend_from_slice(key.expose());
         out.extend_from_slice(&number.to_le_bytes());
     }
+    put_count(&mut out, chains.len());
     for Chain { ratchet, keys, spare } in chains {
         out.extend_from_slice(&ratchet.0);
         out.push(u8::from(*spare));
-        let count = u16::try_from(keys.len()).unwrap_or(u16::MAX);
-        out.extend_from_slice(&count.to_le_bytes());
+        put_count(&mut out, keys.len());
         for (number, key) in keys {
             out.extend_from_slice(&number.to_le_bytes());
             out.extend_from_slice(key.expose());
         }
     }
     out
+}
+
+/// There are never as many as would not fit.
+fn put_count(out: &mut Vec<u8>, count: usize) {
+    out.extend_from_slice(&u16::try_from(count).unwrap_or(u16::MAX).to_le_bytes());
 }
 
 /// Reads what [`write`] wrote.
@@ -94,8 +99,11 @@ pub(super) fn read(bytes: &[u8]) -> Option<Own> {
     let previous = input.number()?;
     let receiving = if set(RECEIVING) { Some(input.chain()?) } else { None };
     let mut chains = VecDeque::new();
-    while !input.0.is_empty() {
+    for _ in 0..input.count()? {
         chains.push_back(input.skipped()?);
+    }
+    if !input.0.is_empty() {
+        return None;
     }
     // The chain in use is the last of all.
     let receiving = match (receiving, chains.back()) {
@@ -143,6 +151,10 @@ impl Input<'_> {
         self.take().map(u32::from_le_bytes)
     }
 
+    fn count(&mut self) -> Option<usize> {
+        self.take().map(|bytes| u16::from_le_bytes(bytes).into())
+    }
+
     fn chain(&mut self) -> Option<(Secret, u32)> {
         Some((self.secret()?, self.number()?))
     }
@@ -154,7 +166,7 @@ impl Input<'_> {
             [1] => true,
             _ => return None,
         };
-        let count = usize::from(self.take().map(u16::from_le_bytes)?);
+        let count = self.count()?;
         // Not more than there can be, whatever it says.
         let mut keys = VecDeque::with_capacity(count.min(self.0.len() / 36));
         for _ in 0..count {

@@ -109,3 +109,76 @@ impl Skipped {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ratchet(number: usize) -> PublicKey {
+        let mut key = PublicKey([0; 32]);
+        key.0[..8].copy_from_slice(&number.to_le_bytes());
+        key
+    }
+
+    fn keys(numbers: std::ops::Range<u32>) -> Vec<(u32, Secret)> {
+        numbers.map(|number| (number, Secret::new([7; 32]))).collect()
+    }
+
+    fn kept(skipped: &Skipped) -> usize {
+        let kept = skipped.chains.iter().map(|chain| chain.keys.len()).sum();
+        assert_eq!(skipped.kept, kept);
+        kept
+    }
+
+    #[test]
+    fn a_key_serves_once() {
+        let mut skipped = Skipped::default();
+        skipped.begin(ratchet(1));
+        skipped.keep(keys(3..6));
+        assert!(skipped.find(&ratchet(1), 6).is_none() && skipped.find(&ratchet(2), 4).is_none());
+        let (place, _) = skipped.find(&ratchet(1), 4).unwrap();
+        skipped.remove(place);
+        assert!(skipped.find(&ratchet(1), 4).is_none());
+        assert_eq!(kept(&skipped), 2);
+    }
+
+    #[test]
+    fn of_too_many_the_oldest_go() {
+        let mut skipped = Skipped::default();
+        for chain in 0..5 {
+            skipped.begin(ratchet(chain));
+            skipped.keep(keys(0..900));
+        }
+        assert_eq!(kept(&skipped), MAX_KEPT);
+        let has = |chain, number| skipped.find(&ratchet(chain), number).is_some();
+        assert!(!has(1, 899) && !has(2, 699) && has(2, 700) && has(4, 0));
+        skipped.keep(keys(1000..2000));
+        assert_eq!(skipped.chains.back().unwrap().keys.len(), 1000);
+        assert_eq!(kept(&skipped), MAX_KEPT);
+    }
+
+    #[test]
+    fn chains_are_remembered_for_some_time() {
+        let mut skipped = Skipped::default();
+        for chain in 0..20 {
+            skipped.begin(ratchet(chain));
+            if chain == 3 {
+                skipped.keep(keys(0..1));
+            }
+            if chain == 5 {
+                skipped.keep(keys(0..2));
+                skipped.spare();
+            }
+        }
+        let known: Vec<usize> = (0..20).filter(|it| skipped.knows(&ratchet(*it))).collect();
+        assert_eq!(known, [3, 5, 14, 15, 16, 17, 18, 19]);
+        assert!(skipped.find(&ratchet(5), 0).is_some());
+        assert!(skipped.find(&ratchet(5), 1).is_none(), "it was one too many");
+        for chain in [3, 5] {
+            let (place, _) = skipped.find(&ratchet(chain), 0).unwrap();
+            skipped.remove(place);
+            assert!(!skipped.knows(&ratchet(chain)));
+        }
+        assert_eq!(kept(&skipped), 0);
+    }
+}
