@@ -25,6 +25,8 @@ pub enum Role {
     Reader,
     /// Read, and send what agents send.
     Agent,
+    /// The same, and hear who is to be let in, and say who was.
+    Registrar,
     /// Read, send, and act.
     Operator,
     /// Everything.
@@ -32,13 +34,15 @@ pub enum Role {
 }
 
 impl Role {
-    const ALL: [Self; 4] = [Self::Reader, Self::Agent, Self::Operator, Self::Admin];
+    const ALL: [Self; 5] =
+        [Self::Reader, Self::Agent, Self::Registrar, Self::Operator, Self::Admin];
 
     /// Its name, as in the configuration.
     pub fn name(self) -> &'static str {
         match self {
             Self::Reader => "reader",
             Self::Agent => "agent",
+            Self::Registrar => "registrar",
             Self::Operator => "operator",
             Self::Admin => "admin",
         }
@@ -59,6 +63,8 @@ pub enum Need {
     Read,
     /// To be allowed to send what agents send.
     Send,
+    /// To be allowed to let others in.
+    Register,
     /// To be allowed to act.
     Act,
 }
@@ -67,7 +73,8 @@ impl Need {
     fn met_by(self, role: Role) -> bool {
         match self {
             Self::Nothing | Self::Read => true,
-            Self::Send => matches!(role, Role::Agent | Role::Operator | Role::Admin),
+            Self::Send => role != Role::Reader,
+            Self::Register => matches!(role, Role::Registrar | Role::Admin),
             Self::Act => matches!(role, Role::Operator | Role::Admin),
         }
     }
@@ -75,7 +82,8 @@ impl Need {
     fn words(self) -> &'static str {
         match self {
             Self::Nothing | Self::Read => "`reader` or better",
-            Self::Send => "`agent`, `operator` or `admin`",
+            Self::Send => "`agent`, `registrar`, `operator` or `admin`",
+            Self::Register => "`registrar` or `admin`",
             Self::Act => "`operator` or `admin`",
         }
     }

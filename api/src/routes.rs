@@ -52,7 +52,7 @@ fn delete(path: &'static str, need: Need, answer: fn() -> Route) -> Entry {
 
 /// A path that stands more than once has its entries next to each other.
 fn table() -> Vec<Entry> {
-    use Need::{Act, Nothing, Read, Send};
+    use Need::{Act, Nothing, Read, Register, Send};
     vec![
         get("/", Nothing, || web::to(assets::index)),
         get("/assets/{file}", Nothing, || web::to(assets::file)),
@@ -78,9 +78,17 @@ fn table() -> Vec<Entry> {
         get("/api/v1/enrolments/{name}", Read, || web::to(v1::enrolments::show)),
         delete("/api/v1/enrolments/{name}", Act, || web::to(v1::enrolments::delete)),
         get("/api/v1/members", Read, || web::to(v1::members::list)),
-        post("/api/v1/members", Send, || web::to(v1::members::post)),
-        get("/api/v1/registrar/orders", Send, || web::to(v1::members::orders)),
-        post("/api/v1/registrar/news", Send, || web::to(v1::members::news)),
+        post("/api/v1/members", Register, || web::to(v1::members::post)),
+        get("/api/v1/members/{jid}", Read, || web::to(v1::members::show)),
+        get("/api/v1/operators", Read, || web::to(v1::operators::list)),
+        post("/api/v1/operators", Act, || web::to(v1::operators::post)),
+        get("/api/v1/operators/{jid}", Read, || web::to(v1::operators::show)),
+        delete("/api/v1/operators/{jid}", Act, || web::to(v1::operators::delete)),
+        delete("/api/v1/operators/{jid}/{fingerprint}", Act, || {
+            web::to(v1::operators::delete_device)
+        }),
+        get("/api/v1/registrar/orders", Register, || web::to(v1::members::orders)),
+        post("/api/v1/registrar/news", Register, || web::to(v1::members::news)),
         get("/api/v1/audit", Read, || web::to(v1::audit::list)),
         get("/api/v1/events", Read, || web::to(v1::events::stream)),
         get("/api/v1/summary", Read, || web::to(v1::summary::show)),

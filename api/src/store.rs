@@ -10,6 +10,7 @@ mod enrolments;
 mod events;
 mod ids;
 mod items;
+mod operators;
 mod presence;
 mod proofs;
 mod tables;
@@ -29,6 +30,7 @@ pub(crate) use enrolments::{
     EnrolmentRow, ExpireEnrolments, KeepList, NoteNews, OpenEnrolment, RevokeEnrolment,
 };
 pub(crate) use items::{Fate, ItemRow, ItemsQuery, StoreItems, StoredItem};
+pub(crate) use operators::{Distrust, DistrustDevices, OperatorRow, TooMany, TrustDevices};
 pub(crate) use presence::StorePresence;
 pub(crate) use proofs::{Batch, Placed, StoreProof};
 pub(crate) use tokens::Credential;

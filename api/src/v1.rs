@@ -2,11 +2,13 @@
 
 pub(crate) mod agents;
 pub(crate) mod audit;
+mod device;
 pub(crate) mod enrolments;
 pub(crate) mod events;
 pub(crate) mod evidence;
 pub(crate) mod items;
 pub(crate) mod members;
+pub(crate) mod operators;
 pub(crate) mod presence;
 pub(crate) mod proofs;
 pub(crate) mod summary;

@@ -19,8 +19,8 @@ use tokio::{
     time::Instant,
 };
 use types::{
-    Content, EnrolmentNews, EnrolmentOrder, EnrolmentOrders, EnrolmentRequest, Fate, Handover,
-    ListHead, ListQuestion, ListReport, Member, Presence, Registrar, Show, Wish,
+    Content, EnrolmentNews, EnrolmentOrders, EnrolmentRequest, Fate, Handover, ListHead,
+    ListQuestion, ListReport, Member, Presence, Registrar, Show,
 };
 
 use crate::{
@@ -34,9 +34,10 @@ mod accounts;
 mod book;
 mod entry;
 mod office;
+mod orders;
 mod requests;
 
-use book::{Book, all, replace};
+use book::{Book, all};
 use entry::{ENROLMENTS, Entry, NEWS, REMOVALS, Removal, Stage};
 use office::{Office, TIMEOUT, Talk, Talked};
 
@@ -319,7 +320,7 @@ impl Enrol {
         // Who was to be told of an older list needs that no more.
         self.telling.clear();
         for jid in present.collect::<BTreeSet<_>>() {
-            if self.book.get(&jid).is_some() {
+            if self.book.has_agent(&jid) {
                 let who = AgentId::from(jid.as_str());
                 self.told.insert(who.clone(), serial);
                 for part in &update {
@@ -481,7 +482,7 @@ impl Enrol {
             return Ok(());
         }
         let serial = self.book.serial();
-        if self.book.get(&presence.jid).is_none() || self.told.get(&who) == Some(&serial) {
+        if !self.book.has_agent(&presence.jid) || self.told.get(&who) == Some(&serial) {
             return Ok(());
         }
         if let Some(notice) = self.book.notice() {
@@ -502,76 +503,6 @@ impl Enrol {
             }
         }
         Ok(())
-    }
-
-    async fn order(&mut self, ctx: &Context) -> Result<(), Failure> {
-        let Some(EnrolmentOrders { items, next }) = self.orders.take() else { return Ok(()) };
-        let mut changes = Vec::new();
-        let mut is_other = false;
-        for EnrolmentOrder { number, name, wish } in items {
-            match wish {
-                Wish::Enrol { role, labels, password, proof_key, expires_ms } => {
-                    if self.entries.get(&name).is_some_and(|it| it.number == number) {
-                        continue;
-                    }
-                    // What was begun for an earlier order is gone over again.
-                    let before = self.entries.remove(&name);
-                    let has_account = before.is_some_and(|it| it.has_account());
-                    let stage = if has_account { Stage::Making } else { Stage::Wanted };
-                    let entry =
-                        Entry { number, role, labels, expires_ms, stage, proof_key, password };
-                    changes.extend(replace(ENROLMENTS, &name, &entry)?);
-                    if self.revoked.remove(&account(ctx, &name)) {
-                        changes.push(self.outcasts()?);
-                    }
-                    self.entries.insert(name, entry);
-                }
-                Wish::Revoke => {
-                    let jid = account(ctx, &name);
-                    let struck = self.book.strike(&jid, self.book.serial() + 1)?;
-                    is_other |= !struck.is_empty();
-                    let was_member = !struck.is_empty();
-                    changes.extend(struck);
-                    let entry = self.entries.remove(&name);
-                    changes.push(Change::Remove { queue: ENROLMENTS, key: name.clone() });
-                    if was_member {
-                        self.revoked.insert(jid.clone());
-                        changes.push(self.outcasts()?);
-                    }
-                    let is_ours = was_member || entry.is_some_and(|it| it.has_account());
-                    if is_ours {
-                        changes.extend(self.let_go(name, number, jid, Fate::Revoked)?);
-                    } else {
-                        changes.push(news(ctx, number, &name, Fate::Revoked)?);
-                    }
-                }
-            }
-        }
-        self.cursor = next;
-        if is_other {
-            return self.sign(ctx, changes).await;
-        }
-        changes.push(self.kept(ctx)?);
-        ctx.store().commit(changes).await?;
-        Ok(())
-    }
-
-    fn outcasts(&self) -> Result<Change, serde_json::Error> {
-        let value = serde_json::to_vec(&self.revoked)?.into();
-        Ok(Change::Put { key: REVOKED.to_owned(), value })
-    }
-
-    fn let_go(
-        &mut self,
-        name: String,
-        number: i64,
-        jid: String,
-        fate: Fate,
-    ) -> Result<Vec<Change>, serde_json::Error> {
-        let removal = Removal { number, jid, fate };
-        let changes = replace(REMOVALS, &name, &removal)?;
-        self.removals.insert(name, removal);
-        Ok(changes)
     }
 
     async fn renew(&mut self, ctx: &Context) -> Result<(), Failure> {

@@ -35,6 +35,9 @@ pub(crate) enum Command {
     Enroll(Enroll),
     /// Join as a new agent, by the token that an operator gave.
     Join(Join),
+    /// Which devices of people the agents believe, and by what people know the agents.
+    #[command(subcommand)]
+    Trust(Trust),
     /// Is this evidence genuine? Answered offline.
     Verify(Verify),
     /// See what this machine has and lacks.
@@ -184,6 +187,54 @@ pub(crate) struct EnrollNew {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) reach: Reach,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Trust {
+    /// Have every agent believe a device of a person, by the fingerprint that its client shows.
+    Add {
+        /// The person's account, such as ops@example.org; or, alone, what the client's QR code
+        /// says, such as xmpp:ops@example.org?omemo-sid-7=01ab…
+        #[arg(value_name = "JID|URI")]
+        who: String,
+        /// 64 hexadecimal digits.
+        fingerprint: Option<String>,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Have nobody believe a device of a person any more, or any of them.
+    Remove {
+        /// The person's account.
+        jid: String,
+        /// The device's fingerprint; all of them unless it is given.
+        fingerprint: Option<String>,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// List people and their devices.
+    List {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Show the fingerprints of an agent or a person, as text and as QR code.
+    Show {
+        /// Its account, or the first part of it.
+        who: String,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        reach: Reach,
+    },
 }
 
 /// Join as a new agent.

@@ -7,6 +7,7 @@ mod doctor;
 mod enroll;
 mod join;
 mod reach;
+mod trust;
 mod up;
 mod verify;
 
@@ -24,6 +25,7 @@ pub(crate) async fn run(command: Command) -> Result<Answer, Failure> {
         Command::Agents(arguments) => agents::run(arguments).await,
         Command::Enroll(arguments) => enroll::run(arguments).await,
         Command::Join(arguments) => join::run(arguments).await,
+        Command::Trust(arguments) => trust::run(arguments).await,
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments).await,
     }

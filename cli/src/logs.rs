@@ -12,7 +12,11 @@ pub(crate) fn start(arguments: &Arguments) {
         Command::Up(_) | Command::Api(_) | Command::Agent(_) => {
             "info,actix_server=warn,sea_orm_migration=warn,sqlx=warn"
         }
-        Command::Agents(_) | Command::Enroll(_) | Command::Verify(_) | Command::Doctor(_) => "warn",
+        Command::Agents(_)
+        | Command::Enroll(_)
+        | Command::Trust(_)
+        | Command::Verify(_)
+        | Command::Doctor(_) => "warn",
         // What goes wrong is told at the end, with what to do.
         Command::Join(_) => "error",
     };

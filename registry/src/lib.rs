@@ -69,7 +69,7 @@ pub use members::{Members, MembersError, Validity};
 pub use notary::Notary;
 pub use pin::{PinError, pinned_authority};
 pub use road::{LinkState, RoadError, XmppRoad};
-pub use sealing::{OPERATOR, Policies, Policy, Sealing};
+pub use sealing::{Policies, Policy, Sealing};
 pub use signing::{NoKey, SigningKey, VerifyingKey};
 pub use tls::{Roots, TlsError};
 pub use token::{Token, TokenError};

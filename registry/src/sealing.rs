@@ -15,6 +15,7 @@ use runtime::{AgentId, Clock};
 use tokio::sync::watch;
 use tokio_xmpp::minidom::Element;
 use tracing::{info, warn};
+use types::OPERATOR;
 use xmpp_parsers::message;
 
 use crate::{DeviceIdentity, Members};
@@ -25,9 +26,6 @@ mod publishing;
 
 pub use policy::{Policies, Policy};
 pub(crate) use publishing::Asked;
-
-/// The role of members that are people: their devices come and go, their keys are vouched for.
-pub const OPERATOR: &str = "operator";
 
 /// What an agent needs to seal.
 #[derive(Clone, Debug)]

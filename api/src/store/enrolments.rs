@@ -7,7 +7,9 @@ use sea_orm::{
     IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
 };
 use serde::Serialize;
-use types::{EnrolmentNews, EnrolmentOrder, EnrolmentOrders, Fate, ListReport, Member, Wish};
+use types::{
+    EnrolmentNews, EnrolmentOrder, EnrolmentOrders, Fate, ListReport, Member, OPERATOR, Wish,
+};
 
 use super::{
     Store, StoreError, audit,
@@ -121,6 +123,9 @@ impl Deed for RevokeEnrolment {
     type Done = Option<EnrolmentRow>;
 
     async fn apply(&self, ledger: &mut Ledger<'_>) -> Result<Self::Done, DbErr> {
+        if is_person(&self.name) {
+            return Ok(None);
+        }
         let known = enrolments::Entity::find_by_id(&self.name).one(ledger.tx()).await?;
         let is_known = known.is_some();
         let mut row = match known {
@@ -180,6 +185,7 @@ impl Deed for NoteNews {
                 Fate::Joined(member) => ("joined", Some(writer::json(member)?)),
                 Fate::Expired => ("expired", None),
                 Fate::Revoked => ("revoked", None),
+                Fate::Trusted(member) => ("trusted", Some(writer::json(member)?)),
                 Fate::Refused(why) => ("refused", Some(why.clone())),
                 Fate::Failed(why) => ("failed", Some(why.clone())),
             };
@@ -213,8 +219,12 @@ fn follow(row: &mut enrolments::Model, news: &EnrolmentNews) -> Result<(), DbErr
             (row.password, row.proof_key) = (None, None);
         }
         Fate::Revoked if state == "revoked" => (row.pending, row.why) = (false, None),
+        Fate::Trusted(member) if state == "trusted" => {
+            row.member = Some(writer::json(member)?);
+            (row.pending, row.why) = (false, None);
+        }
         Fate::Refused(why) | Fate::Failed(why) => row.why = Some(why.clone()),
-        Fate::Ready | Fate::Joined(_) | Fate::Expired | Fate::Revoked => {}
+        Fate::Ready | Fate::Joined(_) | Fate::Expired | Fate::Revoked | Fate::Trusted(_) => {}
     }
     row.changed_ms = news.at_ms;
     Ok(())
@@ -247,7 +257,11 @@ async fn expire(ledger: &mut Ledger<'_>) -> Result<(), DbErr> {
     Ok(())
 }
 
-async fn put(ledger: &mut Ledger<'_>, row: enrolments::Model, is_known: bool) -> Result<(), DbErr> {
+pub(super) async fn put(
+    ledger: &mut Ledger<'_>,
+    row: enrolments::Model,
+    is_known: bool,
+) -> Result<(), DbErr> {
     let active = row.into_active_model().reset_all();
     if is_known {
         active.update(ledger.tx()).await?;
@@ -257,7 +271,7 @@ async fn put(ledger: &mut Ledger<'_>, row: enrolments::Model, is_known: bool) ->
     Ok(())
 }
 
-async fn next(db: &impl ConnectionTrait) -> Result<i64, DbErr> {
+pub(super) async fn next(db: &impl ConnectionTrait) -> Result<i64, DbErr> {
     let highest =
         enrolments::Entity::find().order_by_desc(enrolments::Column::Number).one(db).await?;
     Ok(highest.map_or(0, |it| it.number) + 1)
@@ -267,11 +281,23 @@ async fn is_member(db: &impl ConnectionTrait, name: &str) -> Result<bool, DbErr>
     Ok(member(db, name).await?.is_some())
 }
 
+/// The agent whose account begins with a name.
 async fn member(db: &impl ConnectionTrait, name: &str) -> Result<Option<Member>, DbErr> {
-    let Some(row) = registry::Entity::find_by_id(1).one(db).await? else { return Ok(None) };
-    let members: Vec<Member> = serde_json::from_str(&row.members).unwrap_or_default();
-    let is_it = |it: &Member| it.jid.split_once('@').is_some_and(|(node, _)| node == name);
-    Ok(members.into_iter().find(is_it))
+    let is_it = |it: &Member| {
+        it.role != OPERATOR && it.jid.split_once('@').is_some_and(|(node, _)| node == name)
+    };
+    Ok(members(db).await?.into_iter().find(is_it))
+}
+
+/// Everybody whom the registry vouches for.
+pub(super) async fn members(db: &impl ConnectionTrait) -> Result<Vec<Member>, DbErr> {
+    let row = registry::Entity::find_by_id(1).one(db).await?;
+    Ok(row.and_then(|it| serde_json::from_str(&it.members).ok()).unwrap_or_default())
+}
+
+/// Whether a row is about a person's devices, and not about an agent.
+pub(super) fn is_person(name: &str) -> bool {
+    name.contains('@')
 }
 
 /// Keeps what the registrar shows.
@@ -303,7 +329,8 @@ impl Store {
             .order_by_asc(enrolments::Column::Name)
             .all(&self.reader)
             .await?;
-        Ok(rows.into_iter().map(|row| EnrolmentRow::at(row, now_ms)).collect())
+        let agents = rows.into_iter().filter(|row| !is_person(&row.name));
+        Ok(agents.map(|row| EnrolmentRow::at(row, now_ms)).collect())
     }
 
     /// One enrolment.
@@ -313,6 +340,7 @@ impl Store {
         now_ms: i64,
     ) -> Result<Option<EnrolmentRow>, StoreError> {
         let row = enrolments::Entity::find_by_id(name).one(&self.reader).await?;
+        let row = row.filter(|it| !is_person(&it.name));
         Ok(row.map(|row| EnrolmentRow::at(row, now_ms)))
     }
 
@@ -354,6 +382,11 @@ fn order(row: enrolments::Model) -> Option<EnrolmentOrder> {
             proof_key: row.proof_key?,
             expires_ms: row.expires_ms,
         },
+        "trusted" if row.pending => {
+            let member: Member = serde_json::from_str(&row.member?).ok()?;
+            Wish::Trust { devices: member.devices }
+        }
+        "revoked" if row.pending && is_person(&row.name) => Wish::Trust { devices: Vec::new() },
         "revoked" if row.pending => Wish::Revoke,
         _ => return None,
     };

@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    web::{Data, Json},
+    web::{Data, Json, Path},
 };
 use serde::Serialize;
 use types::{EnrolmentNews, ListHead, ListReport, Member, Registrar};
 
-use super::agents::fault_of_jid;
+use super::{
+    agents::fault_of_jid,
+    device::{Qr, Shown},
+};
 use crate::{
     auth::Caller,
     body::JsonBody,
@@ -47,6 +50,40 @@ pub(crate) async fn list(state: Data<State>) -> Result<Json<impl Serialize>, Pro
     };
     let total = u64::try_from(items.len()).unwrap_or(u64::MAX);
     Ok(Json(List { registrar, head, items, next: None, total }))
+}
+
+/// A member, its devices as people compare them.
+#[derive(Debug, Serialize)]
+struct Detail {
+    #[serde(flatten)]
+    member: Member,
+    /// In the order of the member's.
+    fingerprints: Vec<Fingerprint>,
+}
+
+#[derive(Debug, Serialize)]
+struct Fingerprint {
+    #[serde(flatten)]
+    shown: Shown,
+    qr: Option<Qr>,
+}
+
+/// `GET /api/v1/members/{jid}`.
+pub(crate) async fn show(
+    state: Data<State>,
+    jid: Path<String>,
+) -> Result<Json<impl Serialize>, Problem> {
+    let members = state.store.list().await?.map(|it| it.members).unwrap_or_default();
+    let member = members.into_iter().find(|it| it.jid == *jid);
+    let member =
+        member.ok_or_else(|| Problem::not_found(format!("the registry vouches for no `{jid}`")))?;
+    let fingerprints = member
+        .devices
+        .iter()
+        .map(|it| Shown::of(&member.jid, it))
+        .map(|shown| Fingerprint { qr: shown.qr(), shown })
+        .collect();
+    Ok(Json(Detail { member, fingerprints }))
 }
 
 /// `POST /api/v1/members`.
@@ -122,7 +159,8 @@ fn is_long(news: &EnrolmentNews) -> bool {
         types::Fate::Joined(_)
         | types::Fate::Ready
         | types::Fate::Expired
-        | types::Fate::Revoked => false,
+        | types::Fate::Revoked
+        | types::Fate::Trusted(_) => false,
     }
 }
 

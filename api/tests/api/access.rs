@@ -54,6 +54,7 @@ async fn every_route_refuses_who_may_not_use_it() {
             let may = match rule.need {
                 Need::Nothing | Need::Read => true,
                 Need::Send => role != Role::Reader,
+                Need::Register => matches!(role, Role::Registrar | Role::Admin),
                 Need::Act => matches!(role, Role::Operator | Role::Admin),
             };
             let status = status(&world, rule, Some(&world.token(role))).await;
@@ -69,7 +70,7 @@ async fn who_says_nothing_may_read_when_the_operator_says_so() {
     for rule in rules() {
         let place = format!("{} {}", rule.method, rule.path);
         let nobody = status(&world, &rule, None).await;
-        let expected = matches!(rule.need, Need::Send | Need::Act);
+        let expected = matches!(rule.need, Need::Send | Need::Register | Need::Act);
         assert_eq!(nobody == 401, expected, "{place}");
         if rule.need != Need::Nothing {
             assert_eq!(status(&world, &rule, Some(UNKNOWN)).await, 401, "{place}");
@@ -138,7 +139,7 @@ async fn refusals_are_said_in_the_words_of_the_path() {
     [
       403,
       {
-        "detail": "this needs `agent`, `operator` or `admin`; the token is `reader`",
+        "detail": "this needs `agent`, `registrar`, `operator` or `admin`; the token is `reader`",
         "status": 403,
         "title": "Forbidden",
         "type": "about:blank"

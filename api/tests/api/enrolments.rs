@@ -39,9 +39,13 @@ fn list(members: &[Value]) -> Value {
 
 async fn world(members: &[Value]) -> World {
     let world = World::new().await;
-    let shown = world.post("/api/v1/members", &list(members)).await;
+    let shown = registers(&world, "/api/v1/members", &list(members)).await;
     assert_eq!(shown.status(), 204);
     world
+}
+
+async fn registers(world: &World, path: &str, body: &Value) -> Response {
+    world.request(Role::Registrar, Method::POST, path).json(body).send().await.unwrap()
 }
 
 async fn act(world: &World, method: Method, path: &str, body: &Value) -> Response {
@@ -56,12 +60,12 @@ async fn open(world: &World, name: &str, more: &Value) -> (u16, Value) {
 
 async fn orders(world: &World, after: i64, wait: u64) -> Value {
     let path = format!("/api/v1/registrar/orders?after={after}&wait={wait}");
-    answer(world.request(Role::Agent, Method::GET, &path).send().await.unwrap()).await.1
+    answer(world.request(Role::Registrar, Method::GET, &path).send().await.unwrap()).await.1
 }
 
 async fn news(world: &World, number: &Value, name: &str, fate: Value) {
     let news = json!([{ "number": number, "name": name, "at_ms": 5, "fate": fate }]);
-    assert_eq!(world.post("/api/v1/registrar/news", &news).await.status(), 204);
+    assert_eq!(registers(world, "/api/v1/registrar/news", &news).await.status(), 204);
 }
 
 async fn state(world: &World, name: &str) -> Value {
@@ -200,7 +204,7 @@ async fn the_list_is_shown_as_it_was_signed_and_one_that_cannot_be_is_refused() 
     let mut wrong = list(&[member("probe1")]);
     wrong["head"]["count"] = json!(2);
     wrong["registrar"]["key"] = json!("x");
-    let (status, problem) = answer(world.post("/api/v1/members", &wrong).await).await;
+    let (status, problem) = answer(registers(&world, "/api/v1/members", &wrong).await).await;
     assert_eq!(status, 422);
     assert!(problem["detail"].as_str().unwrap().contains("registrar.key"), "{problem}");
 }

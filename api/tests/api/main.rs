@@ -18,6 +18,8 @@ mod items;
 #[cfg(test)]
 mod junk;
 #[cfg(test)]
+mod operators;
+#[cfg(test)]
 mod proofs;
 #[cfg(test)]
 mod pubsub;

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-pub(crate) const ROLES: [Role; 4] = [Role::Reader, Role::Agent, Role::Operator, Role::Admin];
+pub(crate) const ROLES: [Role; 5] =
+    [Role::Reader, Role::Agent, Role::Registrar, Role::Operator, Role::Admin];
 
 /// An API, and everything that talks to it.
 pub(crate) struct World {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Content, ListHead, Member};
+use crate::{Content, Device, ListHead, Member};
 
 /// What stands in a token. Short names, since a person copies it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -169,7 +169,7 @@ pub struct ListReport {
 pub struct EnrolmentOrder {
     /// Its place among the orders.
     pub number: i64,
-    /// Whom it is about: the first part of an account.
+    /// Whom it is about: the first part of an agent's account, or the whole of a person's.
     pub name: String,
     /// What it is.
     pub wish: Wish,
@@ -187,6 +187,7 @@ impl std::fmt::Debug for Wish {
         f.write_str(match self {
             Self::Enrol { .. } => "Enrol",
             Self::Revoke => "Revoke",
+            Self::Trust { .. } => "Trust",
         })
     }
 }
@@ -210,6 +211,12 @@ pub enum Wish {
     },
     /// Somebody is to be no member any more.
     Revoke,
+    /// A person, whose account the order names, is believed by these devices and no others; none:
+    /// by no device any more.
+    Trust {
+        /// The devices.
+        devices: Vec<Device>,
+    },
 }
 
 /// Orders from some place on.
@@ -245,8 +252,10 @@ pub enum Fate {
     Joined(Member),
     /// It did not come in time.
     Expired,
-    /// It is no member any more, and has no account.
+    /// It is no member any more; an agent has no account any more, either.
     Revoked,
+    /// It is a person, believed by these devices.
+    Trusted(Member),
     /// A request was turned down.
     Refused(String),
     /// It cannot be done.

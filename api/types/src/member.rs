@@ -6,6 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::Content;
 
+/// The role of members that are people: their devices come and go, and each is believed by its key.
+pub const OPERATOR: &str = "operator";
+
+/// The evidence key of who has none.
+pub const NO_EVIDENCE_KEY: &str =
+    "0000000000000000000000000000000000000000000000000000000000000000";
+
 /// One device of a member.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Device {

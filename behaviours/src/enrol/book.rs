@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use runtime::{Change, Store, StoreError};
-use types::{ListHead, ListUpdate, Member};
+use types::{ListHead, ListUpdate, Member, OPERATOR};
 
 use crate::queue::push;
 
@@ -49,6 +49,16 @@ impl Book {
 
     pub(super) fn get(&self, jid: &str) -> Option<&Member> {
         self.members.get(jid)
+    }
+
+    /// Whether an account is that of an agent which is a member.
+    pub(super) fn has_agent(&self, jid: &str) -> bool {
+        self.members.get(jid).is_some_and(|it| it.role != OPERATOR)
+    }
+
+    /// Whether another book has the same members.
+    pub(super) fn has_same_members(&self, other: &Self) -> bool {
+        self.members == other.members
     }
 
     pub(super) fn members(&self) -> impl Iterator<Item = &Member> {

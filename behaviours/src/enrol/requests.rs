@@ -1,7 +1,9 @@
 //! Requests to be taken in, to change keys, and to hear what changed in the list.
 
 use runtime::{Address, AgentId, Change, Context, Failure, Message, Performative, Slot};
-use types::{Content, Device, EnrolmentRequest, Fate, Handover, ListHead, ListQuestion, Member};
+use types::{
+    Content, Device, EnrolmentRequest, Fate, Handover, ListHead, ListQuestion, Member, OPERATOR,
+};
 
 use super::{
     Enrol, NEWS_WAITING, WHY,
@@ -25,7 +27,7 @@ impl Enrol {
             return self.hand_over(ctx, &message, &from, handover).await;
         }
         if let Ok(question) = message.read::<ListQuestion>()
-            && self.book.get(from.as_str()).is_some()
+            && self.book.has_agent(from.as_str())
         {
             // It may have been told in part before; this says all.
             let to = Address::from(from.clone());
@@ -115,7 +117,8 @@ impl Enrol {
         from: &AgentId,
         handover: Handover,
     ) -> Result<(), Failure> {
-        let Some(member) = self.book.get(from.as_str()).cloned() else {
+        let agent = self.book.get(from.as_str()).filter(|it| it.role != OPERATOR);
+        let Some(member) = agent.cloned() else {
             return self.refuse(ctx, message, "you are no member").await;
         };
         let name = from.as_str().split('@').next().unwrap_or_default().to_owned();

@@ -22,6 +22,8 @@ use crate::{
 };
 
 const REGISTRAR: &str = "registry@test";
+/// A key that is not signed for anybody.
+const WEAK: &str = "weak";
 
 /// Believes whose proof says `good`.
 #[derive(Debug)]
@@ -42,6 +44,9 @@ impl Notary for Fake {
     }
 
     fn sign(&self, members: Vec<Member>, serial: u64, now_ms: i64) -> Result<ListHead, Disbelief> {
+        if members.iter().any(|it| it.devices.iter().any(|it| it.identity == WEAK)) {
+            return Err(Disbelief("a weak key".to_owned()));
+        }
         let count = u32::try_from(members.len()).unwrap();
         let (issued_ms, until_ms) = (now_ms, now_ms + 1_000_000_000);
         let (digest, signature) = (String::new(), format!("signature of {serial}"));
@@ -282,5 +287,53 @@ async fn an_account_that_is_somebodys_is_left_alone() {
     let registrar = after.registrar(false);
     after.told("revoked").await;
     assert_eq!(*after.done.borrow(), []);
+    registrar.shutdown().await;
+}
+
+fn trusting(number: i64, jid: &str, keys: &[&str]) -> Value {
+    let devices: Vec<Value> =
+        (1..).zip(keys).map(|(device, key)| json!({ "device": device, "identity": key })).collect();
+    json!({ "number": number, "name": jid, "wish": { "trust": { "devices": devices } } })
+}
+
+#[tokio::test]
+async fn a_person_is_believed_by_the_devices_that_are_wanted_and_what_cannot_be_is_told() {
+    let ops = "ops@elsewhere";
+    let world = World::new(&[
+        enrolling(1, NEVER),
+        trusting(2, ops, &["k1", "k2"]),
+        trusting(3, "eve@elsewhere", &[WEAK]),
+    ])
+    .await;
+    let registrar = world.registrar(false);
+    let trusted = world.told("trusted").await;
+    assert_eq!(trusted["fate"]["trusted"]["role"], "operator");
+    assert_eq!(trusted["fate"]["trusted"]["devices"][1]["identity"], "k2");
+    assert!(world.told("failed").await["fate"]["failed"].as_str().unwrap().contains("weak"));
+    assert_eq!(entries(&world.store, "members").len(), 1);
+    registrar.shutdown().await;
+    // After a restart: another device, nobody any more, and an agent that is no person.
+    for (order, members, fate) in
+        [(trusting(4, ops, &["k3"]), 1, "trusted"), (trusting(5, ops, &[]), 0, "revoked")]
+    {
+        let after = World::new(&[order]).await;
+        let after = World { store: Arc::clone(&world.store), ..after };
+        let registrar = after.registrar(false);
+        after.told(fate).await;
+        assert_eq!(entries(&after.store, "members").len(), members);
+        registrar.shutdown().await;
+    }
+    let mut after = World::new(&[enrolling(6, NEVER)]).await;
+    after.store = Arc::clone(&world.store);
+    let registrar = after.registrar(false);
+    after.told("ready").await;
+    after.ask("edge1@test", "n1", "good").await;
+    after.told("joined").await;
+    registrar.shutdown().await;
+    let after = World::new(&[trusting(7, "edge1@test", &["k4"])]).await;
+    let after = World { store: Arc::clone(&world.store), ..after };
+    let registrar = after.registrar(false);
+    let failed = after.told("failed").await;
+    assert!(failed["fate"]["failed"].as_str().unwrap().contains("is an agent"), "{failed}");
     registrar.shutdown().await;
 }

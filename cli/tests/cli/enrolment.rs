@@ -143,6 +143,42 @@ async fn an_agent_gets_new_keys_by_a_hand_over_and_goes_on() {
 }
 
 #[tokio::test]
+async fn a_person_is_believed_by_a_fingerprint_until_that_is_taken_back() {
+    let platform = Platform::up(&[]).await;
+    let trust = |more: &[&str]| {
+        let arguments: Vec<&str> = ["trust"].iter().chain(more).copied().collect();
+        run(&mut at(&platform, &arguments))
+    };
+    let key = "3d".repeat(32);
+    let added = trust(&["add", "ops@example.org", &key.to_uppercase()]);
+    assert_eq!(added.status.code(), Some(0), "{}", stderr(&added));
+    let groups = ["3d3d3d3d"; 8].join(" ");
+    assert!(stdout(&added).contains(&format!("trusted  {groups}")), "{}", stdout(&added));
+    let members = platform.get("/api/v1/members").await;
+    let is_ops = |it: &&Value| it["jid"] == "ops@example.org";
+    let ops = members["items"].as_array().unwrap().iter().find(is_ops).unwrap();
+    assert_eq!((&ops["role"], &ops["devices"][0]["identity"]), (&"operator".into(), &key.into()));
+    let listed = trust(&["list"]);
+    assert!(stdout(&listed).contains(&groups), "{}", stdout(&listed));
+    // People compare the agents, too: by text, and by a code that a camera reads.
+    let shown = trust(&["show", "registry"]);
+    let uri = "xmpp:registry@vedette.local?omemo-sid-";
+    assert!(stdout(&shown).contains(uri) && stdout(&shown).contains('█'), "{}", stdout(&shown));
+    let removed = trust(&["remove", "ops@example.org"]);
+    assert_eq!(removed.status.code(), Some(0), "{}", stderr(&removed));
+    assert!(!is_member(&platform, "ops").await);
+    for wrong in [
+        &["add", "ops@example.org", "ab"][..],
+        &["add", "xmpp:ops@example.org"],
+        &["add", "registry@vedette.local", &"ab".repeat(32)],
+        &["remove", "nobody@test"],
+        &["show", "nobody"],
+    ] {
+        assert_eq!(trust(wrong).status.code(), Some(2), "{wrong:?}: {}", stderr(&trust(wrong)));
+    }
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_a_call_is_told() {
     let platform = Platform::up(&[]).await;
     let told = |output: Output| (output.status.code(), stderr(&output));

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path, process::Stdio, sync::Arc};
 
-use registry::{OPERATOR, XmppRoad};
+use registry::XmppRoad;
 use runtime::{AgentHandle, Message, Performative, Road};
 use serde_json::{Value, json};
 use tokio::{
@@ -10,7 +10,7 @@ use tokio::{
     process::{Child, ChildStdin, ChildStdout, Command},
     sync::mpsc,
 };
-use types::{Device, Member};
+use types::{Device, Member, OPERATOR};
 
 use crate::{
     python,

@@ -88,7 +88,7 @@ impl House {
         let ours = [
             ("admin", Role::Admin, self.file("admin.token")),
             ("platform aggregator", Role::Agent, self.file(TOKEN)),
-            ("platform registrar", Role::Agent, self.file(REGISTRAR_TOKEN)),
+            ("platform registrar", Role::Registrar, self.file(REGISTRAR_TOKEN)),
         ];
         for (name, role, file) in ours {
             if !config.auth.tokens.iter().any(|it| it.name == name) {
