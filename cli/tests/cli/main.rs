@@ -15,5 +15,6 @@ mod people;
 mod platform;
 mod spade;
 mod support;
+#[path = "../../../registry/tests/registry/terminal.rs"]
 mod terminal;
 mod wire;
