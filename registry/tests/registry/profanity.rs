@@ -54,8 +54,8 @@ async fn an_operator_in_profanity_and_an_agent_talk_and_survive_each_others_loss
     let key = sealing(&world, "agent", &registry).device.identity.key().fingerprint();
     let (handle, road, mut heard) = agent(&world, &registry).await;
     let ops = log_in(&world).await;
-    ops.begins_its_list();
     let print = ops.makes_keys().await;
+    ops.begins_its_list();
     ops.begins_to_seal(us.as_str(), &key).await;
 
     ops.says(us.as_str(), "nobody knows me");
