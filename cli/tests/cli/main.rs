@@ -16,5 +16,6 @@ mod platform;
 mod spade;
 mod support;
 #[path = "../../../registry/tests/registry/terminal.rs"]
+#[expect(dead_code, reason = "what is lost and found again is tested there")]
 mod terminal;
 mod wire;

@@ -125,12 +125,6 @@ impl Profanity {
         self.types(&format!("/msg {whom} {text}"));
     }
 
-    /// Says something to somebody in a window without history, and waits for an answer.
-    pub(crate) async fn asks(&self, whom: &str, question: &str, answer: &str) {
-        self.says(whom, question);
-        self.shows(answer).await;
-    }
-
     /// Makes keys, publishes them, and returns their fingerprint.
     pub(crate) async fn makes_keys(&self) -> String {
         self.types("/omemo gen");
