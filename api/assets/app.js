@@ -7,6 +7,7 @@ import { follow } from './events.js';
 import { byAddress, refreshItem, startItem } from './item.js';
 import { addItem, filterItems, itemCount, reload, stampItem, startItems } from './items.js';
 import { everySecond, full, setServerClock } from './time.js';
+import { readPeople, startTrust } from './trust.js';
 
 const TOPICS = ['scan', 'tst', 'proof', 'presence', 'agent', 'behaviour'];
 const SUMMARY_EVERY_MS = 15_000;
@@ -68,7 +69,7 @@ function take(topic, data) {
 async function refresh() {
   clearTimeout(retryTimer);
   wrong = false;
-  await Promise.all([readSummary(), readAgents(), reload()]);
+  await Promise.all([readSummary(), readAgents(), reload(), readPeople(fail)]);
   if (asking) return;
   if (wrong) retryTimer = setTimeout(refresh, RETRY_MS);
   else byId('problem').hidden = true;
@@ -293,4 +294,5 @@ async function start() {
 startAgents({ unknown: readUnknown, silent: showHealth });
 startItems({ problem: fail });
 startItem({ unauthorized: ask });
+startTrust();
 start();

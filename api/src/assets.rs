@@ -49,6 +49,7 @@ const ASSETS: &[Asset] = &[
     asset!("style.css", STYLE),
     asset!("theme.js", SCRIPT),
     asset!("time.js", SCRIPT),
+    asset!("trust.js", SCRIPT),
 ];
 
 /// `GET /`.

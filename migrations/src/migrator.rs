@@ -2,7 +2,10 @@
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
-use crate::{m20261101_000001_first, m20261124_000002_presence, m20261124_000003_enrolments};
+use crate::{
+    m20261101_000001_first, m20261124_000002_presence, m20261124_000003_enrolments,
+    m20261124_000004_policy,
+};
 
 /// Brings a database up to date; what was done is recorded in the database itself.
 #[derive(Debug)]
@@ -14,6 +17,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261101_000001_first::Migration),
             Box::new(m20261124_000002_presence::Migration),
             Box::new(m20261124_000003_enrolments::Migration),
+            Box::new(m20261124_000004_policy::Migration),
         ]
     }
 }

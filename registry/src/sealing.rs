@@ -15,7 +15,7 @@ use runtime::{AgentId, Clock};
 use tokio::sync::watch;
 use tokio_xmpp::minidom::Element;
 use tracing::{info, warn};
-use types::OPERATOR;
+use types::{OPERATOR, Policy};
 use xmpp_parsers::message;
 
 use crate::{DeviceIdentity, Members};
@@ -24,7 +24,7 @@ mod content;
 mod policy;
 mod publishing;
 
-pub use policy::{Policies, Policy};
+pub use policy::Policies;
 pub(crate) use publishing::Asked;
 
 /// What an agent needs to seal.

@@ -9,6 +9,7 @@ mod enrolment;
 mod item;
 mod letter;
 mod member;
+mod policy;
 mod presence;
 mod proof;
 mod report;
@@ -22,6 +23,7 @@ pub use enrolment::{
 pub use item::{Item, Items, Meta, Payload, Receipt};
 pub use letter::Delivered;
 pub use member::{Device, ListHead, ListQuestion, ListUpdate, Member, NO_EVIDENCE_KEY, OPERATOR};
+pub use policy::Policy;
 pub use presence::{Announcement, Presence, Presences, Roll, RollCall, Show};
 pub use proof::{Leaf, Proof};
 pub use report::{BehaviourReport, Depth, Diagram, Exit, Node, Phase, Report, Violation};

@@ -81,6 +81,7 @@ impl Link {
                 if !self.believes_duties(&from) {
                     heard.announcement.duties.clear();
                 }
+                heard.policy = self.policy(&from);
                 let is_gone = heard.show == Show::Unavailable;
                 let Some(account) = self.contacts.note(&from, heard) else { return };
                 self.door.presence(account);

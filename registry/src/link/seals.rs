@@ -3,7 +3,7 @@
 use runtime::AgentId;
 use tokio_xmpp::Stanza;
 use tracing::{error, warn};
-use types::Violation;
+use types::{Policy, Violation};
 use xmpp_parsers::message;
 
 use super::Link;
@@ -88,11 +88,19 @@ impl Link {
         if let Some(sealer) = &mut self.sealer {
             sealer.believe();
             self.outbox.release_held();
+            for presence in self.contacts.reconsider(|who| sealer.policy(who)) {
+                self.door.presence(presence);
+            }
         }
         // What was asked before could not be sealed, and was not heard.
         if self.online && !knew && knows(self) {
             self.call_the_roll();
         }
+    }
+
+    /// How somebody is spoken to, if we can seal.
+    pub(super) fn policy(&self, who: &AgentId) -> Option<Policy> {
+        self.sealer.as_ref().map(|it| it.policy(who))
     }
 
     /// Whether what somebody says in plain may be acted on.
