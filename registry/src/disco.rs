@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use omemo::{Namespace, wire};
 use runtime::Command;
 use tokio_xmpp::jid::Jid;
 use types::Announcement;
@@ -26,13 +27,19 @@ const FEATURES: [&str; 8] = [
     ns::VERSION,
 ];
 
+/// That we want to hear when somebody's devices change (XEP-0163 section 4). What is not told, for
+/// who does not show us their presence, is asked for when it is needed.
+fn notifications() -> impl Iterator<Item = String> {
+    Namespace::ALL.into_iter().map(|it| format!("{}+notify", wire::devices_node(it)))
+}
+
 /// What we are and understand.
 pub(crate) fn info(me: &Announcement) -> DiscoInfoResult {
     let name = format!("Vedette {}", sayable(&me.role));
     DiscoInfoResult {
         node: None,
         identities: vec![Identity::new("automation", "vedette", "en", name)],
-        features: FEATURES.map(str::to_owned).into(),
+        features: FEATURES.map(str::to_owned).into_iter().chain(notifications()).collect(),
         extensions: vec![form(me)],
     }
 }

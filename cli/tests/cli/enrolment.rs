@@ -22,7 +22,7 @@ fn at(platform: &Platform, arguments: &[&str]) -> Command {
     command
 }
 
-fn enroll(platform: &Platform, name: &str) -> String {
+pub(crate) fn enroll(platform: &Platform, name: &str) -> String {
     let new = run(&mut at(platform, &["enroll", "new", "--name", name, "--role", "probe"]));
     assert_eq!(new.status.code(), Some(0), "{}", stderr(&new));
     stdout(&new).trim().to_owned()
@@ -38,18 +38,18 @@ fn join(token: &str, folder: &Path) -> Output {
     run(&mut joining(token, folder))
 }
 
-fn joined(token: &str, folder: &Path) {
+pub(crate) fn joined(token: &str, folder: &Path) {
     let output = join(token, folder);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
 }
 
-fn start(platform: &Platform, folder: &Path) -> Process {
+pub(crate) fn start(platform: &Platform, folder: &Path) -> Process {
     let mut command = vedette();
     command.args(["agent", "run"]).arg(folder.join("agent.toml"));
     Process::start(&mut command, &platform.folder.path().join("agent.log"))
 }
 
-fn folder(platform: &Platform, name: &str) -> PathBuf {
+pub(crate) fn folder(platform: &Platform, name: &str) -> PathBuf {
     platform.folder.path().join(name)
 }
 

@@ -4,6 +4,7 @@
 
 mod browser;
 mod calls;
+mod capture;
 mod dashboard;
 mod enrolment;
 mod failover;
@@ -15,3 +16,4 @@ mod platform;
 mod spade;
 mod support;
 mod terminal;
+mod wire;

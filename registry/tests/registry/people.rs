@@ -10,7 +10,7 @@ use tokio::{
     process::{Child, ChildStdin, ChildStdout, Command},
     sync::mpsc,
 };
-use types::{Member, OPERATOR};
+use types::{Device, Member, OPERATOR};
 
 use crate::{
     python,
@@ -21,6 +21,7 @@ use crate::{
 over_both!(
     a_person_and_an_agent_talk_and_survive_each_others_losses,
     a_python_client_opens_what_we_seal_in_the_newer_namespace,
+    a_new_device_of_a_contact_is_known_without_asking,
 );
 
 /// A client in a process of its own, which ends when this is dropped.
@@ -84,28 +85,39 @@ impl Client {
         }
     }
 
-    fn member(&self, jid: &str, role: &str) -> Member {
-        let device = types::Device { device: self.device, identity: self.key.clone() };
-        Member {
-            jid: jid.to_owned(),
-            role: role.to_owned(),
-            labels: BTreeMap::new(),
-            devices: vec![device],
-            evidence_key: "11".repeat(32),
-            serial: 1,
-        }
+    fn vouched(&self) -> Device {
+        Device { device: self.device, identity: self.key.clone() }
+    }
+}
+
+/// Somebody by devices that are vouched for.
+fn member(world: &World, role: &str, devices: Vec<Device>) -> Member {
+    Member {
+        jid: world.jid("ops").as_str().to_owned(),
+        role: role.to_owned(),
+        labels: BTreeMap::new(),
+        devices,
+        evidence_key: "11".repeat(32),
+        serial: 1,
     }
 }
 
 type Heard = mpsc::Receiver<Arc<Message>>;
 
 async fn agent(world: &World, registry: &Registry) -> (AgentHandle, XmppRoad, Heard) {
+    agent_with(world, registry, &[]).await
+}
+
+async fn agent_with(
+    world: &World,
+    registry: &Registry,
+    contacts: &[&str],
+) -> (AgentHandle, XmppRoad, Heard) {
     let mut agent = world.agent("agent", "probe", &[]);
     let heard = listen(&mut agent);
     let sealing = sealing(world, "agent", registry);
-    let road =
-        XmppRoad::connect_sealed(world.account("agent"), agent.door().clone(), Some(sealing));
-    let road = road.unwrap();
+    let account = world.account_with("agent", contacts);
+    let road = XmppRoad::connect_sealed(account, agent.door().clone(), Some(sealing)).unwrap();
     let agent = agent.start(Arc::new(road.clone()));
     online(&road).await;
     (agent, road, heard)
@@ -132,7 +144,7 @@ async fn a_person_and_an_agent_talk_and_survive_each_others_losses(kind: Kind) {
     let us = world.jid("agent");
     let (handle, road, mut heard) = agent(&world, &registry).await;
     let mut ops = Client::start(&world, "ops", "ops.json").await;
-    registry.admit(ops.member(world.jid("ops").as_str(), OPERATOR));
+    registry.admit(member(&world, OPERATOR, vec![ops.vouched()]));
     ops.says(us.as_str(), "first, with a key exchange").await;
     hears(&mut heard, "first, with a key exchange").await;
     ops.says(us.as_str(), "second, by the ratchet").await;
@@ -176,7 +188,7 @@ async fn a_person_and_an_agent_talk_and_survive_each_others_losses(kind: Kind) {
         }
     })
     .await;
-    registry.admit(ops.member(world.jid("ops").as_str(), OPERATOR));
+    registry.admit(member(&world, OPERATOR, vec![ops.vouched()]));
     ops.says(us.as_str(), "vouched for").await;
     let message = within(heard.recv()).await.unwrap();
     assert_eq!(message.body.as_ref(), "vouched for", "what came before stays unread");
@@ -188,7 +200,7 @@ async fn a_python_client_opens_what_we_seal_in_the_newer_namespace(kind: Kind) {
     let mut registry = Registry::new(world.folder.path());
     let (handle, road, _heard) = agent(&world, &registry).await;
     let mut ops = Client::start(&world, "ops", "ops.json").await;
-    registry.admit(ops.member(world.jid("ops").as_str(), "probe"));
+    registry.admit(member(&world, "probe", vec![ops.vouched()]));
     for turn in 0..3 {
         let text = format!("sealed as between our own, {turn}");
         say(&road, &world, &text);
@@ -199,5 +211,28 @@ async fn a_python_client_opens_what_we_seal_in_the_newer_namespace(kind: Kind) {
             "{envelope}"
         );
     }
+    handle.shutdown().await;
+}
+
+/// The server tells it, since the agent says what it wants to be told.
+async fn a_new_device_of_a_contact_is_known_without_asking(kind: Kind) {
+    let world = World::with(kind, &["agent", "ops"]).await;
+    let mut registry = Registry::new(world.folder.path());
+    let us = world.jid("agent");
+    let (handle, road, mut heard) = agent_with(&world, &registry, &["ops"]).await;
+    let mut desk = Client::start(&world, "ops", "desk.json").await;
+    registry.admit(member(&world, OPERATOR, vec![desk.vouched()]));
+    desk.says(us.as_str(), "alone").await;
+    hears(&mut heard, "alone").await;
+    say(&road, &world, "to the only one");
+    desk.hears("to the only one").await;
+    let mut phone = Client::start(&world, "ops", "phone.json").await;
+    registry.admit(member(&world, OPERATOR, vec![desk.vouched(), phone.vouched()]));
+    // What comes by the same way after the news.
+    desk.says(us.as_str(), "there is another").await;
+    hears(&mut heard, "there is another").await;
+    say(&road, &world, "to both");
+    phone.hears("to both").await;
+    desk.hears("to both").await;
     handle.shutdown().await;
 }
