@@ -49,6 +49,8 @@ pub mod client;
 
 pub mod ers;
 
+pub mod log;
+
 mod bundle;
 
 mod ber;

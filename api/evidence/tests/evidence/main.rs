@@ -20,6 +20,8 @@ mod mutations;
 
 mod bundle;
 mod evidence_record;
+mod log;
+
 mod own_authority;
 
 #[cfg(feature = "client")]
