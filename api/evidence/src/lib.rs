@@ -31,6 +31,7 @@
 //! ```
 
 mod digest;
+mod link;
 mod record;
 
 mod batch;
@@ -61,9 +62,10 @@ mod tlv;
 pub mod wire;
 
 pub use batch::{BatchTree, fold};
-pub use bundle::{Bundle, BundleError, Verdict};
+pub use bundle::{After, Before, Beside, Bundle, BundleError, LogPlace, Place, Verdict, Word};
 pub use digest::{Digest, HashAlgorithm, sha256};
 pub use gen_time::GenTime;
+pub use link::{Link, LinkError};
 pub use own::{Files, OwnAuthority, OwnAuthorityError};
 pub use record::{Record, RecordError};
 pub use request::Request;

@@ -9,6 +9,7 @@
 mod forge;
 
 mod batch;
+mod link;
 mod record;
 
 mod answers;
