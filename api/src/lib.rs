@@ -24,6 +24,7 @@ mod auth;
 mod body;
 mod check;
 mod intake;
+mod integrity;
 mod problem;
 mod query;
 

@@ -25,6 +25,7 @@ use crate::{
     auth::{self, Gate, TokenFileError},
     clock,
     config::{self, Config},
+    integrity::Integrity,
     metrics::Metrics,
     routes,
     state::State,
@@ -190,12 +191,21 @@ async fn open(
     let failed = |cause: crate::store::StoreError| StartError::Tokens(cause.to_string());
     store.keep_tokens(credentials).await.map_err(failed)?;
     let gate = Gate::new(config.auth.anonymous, store.tokens().await.map_err(failed)?);
+    let integrity = Arc::new(Integrity::beside(&config.database));
+    let authorities: Arc<[Authority]> = authorities.into();
+    let (checked, whole, trusted) =
+        (Arc::clone(&integrity), store.clone(), Arc::clone(&authorities));
+    let ending = closing.clone();
+    tokio::spawn(async move {
+        ending.run_until_cancelled(checked.check(&whole, &trusted)).await;
+    });
     Ok(State {
         store,
         hub,
         gate,
         limits: config.limits.clone(),
-        authorities: authorities.into(),
+        authorities,
+        integrity,
         anchors,
         own: own.map(Arc::new),
         metrics: Metrics::default(),

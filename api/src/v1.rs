@@ -7,6 +7,7 @@ pub(crate) mod enrolments;
 pub(crate) mod events;
 pub(crate) mod evidence;
 pub(crate) mod items;
+pub(crate) mod logs;
 pub(crate) mod members;
 pub(crate) mod operators;
 pub(crate) mod presence;

@@ -8,6 +8,7 @@ mod m20261101_000001_first;
 mod m20261124_000002_presence;
 mod m20261124_000003_enrolments;
 mod m20261124_000004_policy;
+mod m20261124_000005_chains;
 mod migrator;
 
 pub use migrator::Migrator;
