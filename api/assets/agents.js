@@ -252,6 +252,7 @@ function showDetail() {
     dropDetail();
     detail = makeDetail(agent);
     readHistory(detail.history);
+    readWhole(detail.whole);
   }
   if (!sought) {
     // Once, at the start: the chosen one may stand far down in a long list.
@@ -268,6 +269,7 @@ function showDetail() {
 function dropDetail() {
   detail?.node.remove();
   detail?.history.loading?.abort();
+  detail?.whole.loading?.abort();
   detail = null;
 }
 
@@ -372,6 +374,7 @@ function makeDetail(agent) {
     stale: el('p', { class: 'hint stale' }),
     violations: violationsView(),
     history: historyView(agent.jid),
+    whole: wholeView(agent.jid),
     none: el('p', { class: 'hint', text: 'Has not reported a behaviour yet.' }),
     kept: new Map(),
   };
@@ -403,6 +406,7 @@ function makeDetail(agent) {
       view.tags,
       view.facts,
       view.stale),
+    view.whole.node,
     view.violations.node,
     view.behaviours,
     view.none,
@@ -471,6 +475,34 @@ function showViolations(view, agent) {
 
 const moment = (ms) => el('time', { class: 'num muted', datetime: iso(ms), title: full(ms), text: clock(ms) });
 
+/** What is missing of the chosen agent's items; hidden while nothing is. */
+function wholeView(jid) {
+  const list = el('ul', { class: 'log' });
+  const more = el('p', { class: 'hint' });
+  return { jid, list, more, loading: null, node: el('section', { class: 'agent-part tone-warn', hidden: true }, el('h4', { text: 'Missing' }), list, more) };
+}
+
+async function readWhole(view) {
+  view.loading?.abort();
+  const mine = new AbortController();
+  view.loading = mine;
+  try {
+    const found = await get(`agents/${encodeURIComponent(view.jid)}/completeness`, {}, { signal: mine.signal });
+    const gaps = found.gaps.map((gap) => [gap.after_ts, gap.before_ts, gap.from === gap.to ? `item ${gap.from}` : `items ${gap.from}–${gap.to}`]);
+    const breaks = found.breaks.map((one) => [null, one.ts, one.kind === 'fork' ? `another item ${one.seq}: the agent forgot what it had said` : `item ${one.seq} names another one before it`]);
+    const all = [...gaps, ...breaks];
+    view.node.hidden = all.length === 0;
+    view.list.replaceChildren(...all.slice(-VIOLATIONS).reverse().map(([after, before, what]) => el('li', {},
+      el('span', { class: 'num muted', text: `${after === null ? 'before' : `${clock(after * 1000)} –`} ${clock(before * 1000)}`, title: `${after === null ? '' : full(after * 1000)} – ${full(before * 1000)}` }),
+      el('span', { class: 'log-what' }, el('span', { text: what })))));
+    const left = all.length - VIOLATIONS;
+    view.more.hidden = left <= 0;
+    setText(view.more, `and ${left} more`);
+  } catch (error) {
+    if (!isAbort(error)) view.node.hidden = true;
+  }
+}
+
 /** Where the chosen agent was. */
 function historyView(jid) {
   const view = { jid, moments: null, total: 0, all: false, loading: null, list: el('ul', { class: 'log', tabindex: -1 }), said: el('p', { class: 'hint', text: 'Loading…' }) };
@@ -490,7 +522,9 @@ function historySoon() {
   if (historyTimer || !detail) return;
   historyTimer = setTimeout(() => {
     historyTimer = 0;
-    if (detail) readHistory(detail.history);
+    if (!detail) return;
+    readHistory(detail.history);
+    readWhole(detail.whole);
   }, HISTORY_SOON_MS);
 }
 

@@ -222,6 +222,8 @@ function showHealth() {
     [count(items.total, 'item', 'items'), '', `${count(items.last_hour, 'item', 'items')} in the last hour`],
     items.pending > 0 && [`${count(items.pending, 'pending', 'pending')} proof`, 'pending', 'Wait for the time stamp of their batch', toItems({ proof: 'pending' })],
     items.total > 0 && [items.fail > 0 ? count(items.fail, 'failing check', 'failing checks') : 'no failing checks', items.fail > 0 ? 'bad' : 'ok', 'Checks whose last result within the hour is a failure', items.fail > 0 && toItems({ verdict: 'fail' })],
+    items.missing > 0 && [count(items.missing, 'item missing', 'items missing'), 'bad', 'Agents number their items, and these numbers are not here: the agents say which'],
+    summary.integrity?.state === 'edited' && ['database edited', 'bad', summary.integrity.faults > 1 ? `${summary.integrity.first}, and ${(summary.integrity.faults - 1).toLocaleString()} more: see /api/v1/integrity` : summary.integrity.first],
     items.error > 0 && [count(items.error, 'error', 'errors'), 'warn', 'Stored results of checks that could not be done', toItems({ verdict: 'error' })],
   ].filter(Boolean);
   const key = JSON.stringify(parts);

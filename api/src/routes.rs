@@ -55,6 +55,7 @@ fn table() -> Vec<Entry> {
     use Need::{Act, Nothing, Read, Register, Send};
     vec![
         get("/", Nothing, || web::to(assets::index)),
+        get("/verify", Nothing, || web::to(assets::verify)),
         get("/assets/{file}", Nothing, || web::to(assets::file)),
         get("/health/live", Nothing, || web::to(health::live)),
         get("/health/ready", Nothing, || web::to(health::ready)),
@@ -95,6 +96,7 @@ fn table() -> Vec<Entry> {
         post("/api/v1/registrar/news", Register, || web::to(v1::members::news)),
         get("/api/v1/audit", Read, || web::to(v1::audit::list)),
         get("/api/v1/events", Read, || web::to(v1::events::stream)),
+        post("/api/v1/verify", Nothing, || web::to(v1::verify::post)),
         get("/api/v1/integrity", Read, || web::to(v1::summary::integrity)),
         get("/api/v1/summary", Read, || web::to(v1::summary::show)),
         get("/items", Nothing, || web::to(scandale::with_slash)),

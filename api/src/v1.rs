@@ -13,6 +13,7 @@ pub(crate) mod operators;
 pub(crate) mod presence;
 pub(crate) mod proofs;
 pub(crate) mod summary;
+pub(crate) mod verify;
 
 use serde::Serialize;
 

@@ -116,6 +116,31 @@ pub fn verify_any<'a>(
     verify_imprint(token, HashAlgorithm::Sha256, digest, authorities)
 }
 
+/// Checks offline that a token, or an authority's answer with one in it, is the time stamp of one
+/// of these authorities over `data`, by whichever accepted hash function.
+pub fn verify_data<'a>(
+    stamp: &[u8],
+    data: &[u8],
+    authorities: &'a [Authority],
+) -> Result<(&'a Authority, Verified), TokenError> {
+    if stamp.len() > MAX_RESPONSE {
+        return Err(TokenError::TooLarge { size: stamp.len() });
+    }
+    let answer = response::in_der(stamp);
+    let token = match response::split(&answer) {
+        Ok((status, token)) => {
+            response::check(&status)?;
+            token.ok_or(TokenError::NoToken)?
+        }
+        // Not an answer, so a token by itself, or nothing.
+        Err(_) => stamp,
+    };
+    let token = token::in_der(token);
+    let hash = Token::parse(&token)?.info.message_imprint.hash_algorithm.oid;
+    let hash = HashAlgorithm::from_oid(hash).unwrap_or(HashAlgorithm::Sha256);
+    verify_imprint(&token, hash, &hash.digest(data), authorities)
+}
+
 pub(crate) fn verify_imprint<'a>(
     token: &[u8],
     hash: HashAlgorithm,

@@ -297,3 +297,32 @@ async fn a_signature_that_does_not_hold_is_refused() {
     let refused = world.request(Role::Agent, Method::POST, "/items/").json(&signed);
     assert_eq!(refused.send().await.unwrap().status(), 422);
 }
+
+#[tokio::test]
+async fn whoever_has_a_file_can_ask_whether_it_is_genuine() {
+    let world = World::new().await;
+    let mut log = Log::default();
+    log.store(&world, &chain(1..=2, None)).await;
+    let path = format!("/api/v1/items/{}/evidence", uuid(2));
+    let bundle = world.get(&path).await.bytes().await.unwrap().to_vec();
+    let ask = async |body: Vec<u8>| {
+        answer(world.plain(Method::POST, "/api/v1/verify").body(body).send().await.unwrap()).await
+    };
+    let (status, report) = ask(bundle.clone()).await;
+    assert_eq!((status, &report["genuine"], &report["code"]), (200, &json!(true), &json!("ok")));
+    assert_eq!((&report["log"]["size"], &report["item"]["meta"]["seq"]), (&json!(2), &json!(2)));
+    let mut changed = bundle.clone();
+    let place = changed.windows(4).position(|it| it == b"pass").unwrap();
+    changed[place] ^= 1;
+    assert_eq!(ask(changed).await.1["genuine"], false);
+    for junk in [Vec::new(), b"<html>".to_vec(), bundle[..bundle.len() / 2].to_vec()] {
+        let (status, report) = ask(junk).await;
+        assert_eq!((status, &report["code"]), (200, &json!("archive")));
+    }
+    assert_eq!(ask(vec![0; (4 << 20) + 1]).await.0, 413);
+    let page = world.plain(Method::GET, "/verify").send().await.unwrap();
+    assert_eq!(page.status(), 200);
+    assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
+    // Nothing of it is kept.
+    assert_eq!(world.read("/api/v1/summary").await["items"]["total"], 2);
+}
