@@ -211,7 +211,7 @@ impl Check<'_> {
             let origin = log.checkpoint.checkpoint.origin.clone();
             self.ends.entry(origin).or_default().insert(log.before.size(), end);
             let mut peaks = log.before.clone();
-            batch.leaves.iter().for_each(|it| peaks.append(it));
+            peaks.extend(&batch.leaves);
             let said = &log.checkpoint.checkpoint;
             if (peaks.size(), peaks.root()) != (said.size, said.root) {
                 let detail = format!("batch `{id}` is not the part of its log that it was");

@@ -83,17 +83,11 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for (name, on_items) in
-            [(ITEMS_BY_SEQ, true), (BATCHES_BY_LOG, false), (BATCHES_BY_CHECKPOINT, false)]
-        {
-            let mut index = Index::drop();
-            index.name(name);
-            if on_items {
-                index.table(Items::Table);
-            } else {
-                index.table(Batches::Table);
-            }
-            manager.drop_index(index.to_owned()).await?;
+        let by_seq = Index::drop().name(ITEMS_BY_SEQ).table(Items::Table).to_owned();
+        manager.drop_index(by_seq).await?;
+        for name in [BATCHES_BY_LOG, BATCHES_BY_CHECKPOINT] {
+            let index = Index::drop().name(name).table(Batches::Table).to_owned();
+            manager.drop_index(index).await?;
         }
         for column in [Items::Seq, Items::Prev, Items::After, Items::SignedBy] {
             remove(manager, Items::Table, column).await?;

@@ -90,3 +90,11 @@ impl Peaks {
         None
     }
 }
+
+impl<'a> Extend<&'a Digest> for Peaks {
+    fn extend<I: IntoIterator<Item = &'a Digest>>(&mut self, entries: I) {
+        for entry in entries {
+            self.append(entry);
+        }
+    }
+}

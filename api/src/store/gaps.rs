@@ -1,5 +1,7 @@
 //! What is missing: the items of each source have numbers, and each names the one before it.
 
+use std::cmp::Ordering;
+
 use evidence::Digest;
 use sea_orm::{
     ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::ExprTrait,
@@ -48,7 +50,8 @@ pub(crate) struct Break {
     pub(crate) kind: &'static str,
 }
 
-type Row = (String, i64, i64, Vec<u8>, Option<Vec<u8>>);
+/// Its place in the database, UUID, number, time, digest, and the digest of the one before.
+type Row = (i64, String, i64, i64, Vec<u8>, Option<Vec<u8>>);
 
 impl Store {
     /// Walks along the chain of a source.
@@ -65,7 +68,7 @@ impl Store {
             if let Some((seq, id)) = after {
                 query = query.filter(C::Seq.gt(seq).or(C::Seq.eq(seq).and(C::Id.gt(id))));
             }
-            let rows: Vec<(i64, String, i64, i64, Vec<u8>, Option<Vec<u8>>)> = query
+            let rows: Vec<Row> = query
                 .order_by_asc(C::Seq)
                 .order_by_asc(C::Id)
                 .limit(AT_ONCE)
@@ -74,8 +77,8 @@ impl Store {
                 .await?;
             let Some(last) = rows.last() else { break };
             after = Some((last.2, last.0));
-            for (_, uuid, seq, ts, sha256, prev) in rows {
-                walk.step((uuid, seq, ts, sha256, prev));
+            for row in rows {
+                walk.step(row);
             }
         }
         walk.found.source = source.to_owned();
@@ -108,30 +111,31 @@ struct Walk {
 }
 
 impl Walk {
-    fn step(&mut self, (uuid, seq, ts, sha256, prev): Row) {
+    fn step(&mut self, (_, uuid, seq, ts, sha256, prev): Row) {
         self.found.items += 1;
         self.found.first.get_or_insert(seq);
         self.found.last = Some(seq);
         let digest = Digest::try_from(sha256).unwrap_or_default();
         let expected = self.last.as_ref().map_or(1, |(seq, ..)| seq + 1);
-        let fault = if seq < expected {
-            Some("fork")
-        } else if seq > expected {
-            let after_ts = self.last.as_ref().map(|(_, ts, _)| *ts);
-            self.found.missing += u64::try_from(seq - expected).unwrap_or(0);
-            if self.found.gaps.len() < TOLD {
-                let gap = Gap { from: expected, to: seq - 1, after_ts, before_ts: ts };
-                self.found.gaps.push(gap);
+        let fault = match seq.cmp(&expected) {
+            Ordering::Less => Some("fork"),
+            Ordering::Greater => {
+                let after_ts = self.last.as_ref().map(|(_, ts, _)| *ts);
+                self.found.missing += u64::try_from(seq - expected).unwrap_or(0);
+                if self.found.gaps.len() < TOLD {
+                    let gap = Gap { from: expected, to: seq - 1, after_ts, before_ts: ts };
+                    self.found.gaps.push(gap);
+                }
+                None
             }
-            None
-        } else {
-            let is_named =
-                |known: &[Digest]| known.iter().any(|it| Some(it.as_slice()) == prev.as_deref());
-            let holds = match &self.last {
-                Some((_, _, known)) => is_named(known),
-                None => prev.is_none(),
-            };
-            (!holds).then_some("prev")
+            Ordering::Equal => {
+                let is_named = |it: &Digest| Some(it.as_slice()) == prev.as_deref();
+                let holds = match &self.last {
+                    Some((_, _, known)) => known.iter().any(is_named),
+                    None => prev.is_none(),
+                };
+                (!holds).then_some("prev")
+            }
         };
         if let Some(kind) = fault
             && self.found.breaks.len() < TOLD
@@ -153,7 +157,7 @@ mod tests {
         let mut walk = Walk::default();
         for (seq, digest, prev) in rows {
             let prev = prev.map(|it| vec![it; 32]);
-            walk.step((format!("u{digest}"), *seq, seq * 10, vec![*digest; 32], prev));
+            walk.step((0, format!("u{digest}"), *seq, seq * 10, vec![*digest; 32], prev));
         }
         walk.found
     }

@@ -1,13 +1,17 @@
 //! The logs that batches go on with, each by the name of who keeps it.
 
-use evidence::log::{Checkpoint, Signed};
+use evidence::{
+    Digest,
+    log::{Checkpoint, Peaks, Signed},
+};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde::Serialize;
+use uuid::Uuid;
 
 use super::{
     Store, StoreError,
     proofs::{self, Batch},
-    tables::batches,
+    tables::{batches, items},
 };
 
 /// A log as it is known here.
@@ -55,6 +59,43 @@ impl Store {
             let root = hex::encode(root);
             Some(LogRow { origin, size, root, stamped_ms: row.gen_time_ms, checkpoint: note })
         }))
+    }
+
+    /// What a log is at its end.
+    pub(crate) async fn peaks_of(&self, name: &str) -> Result<Option<Peaks>, StoreError> {
+        let newest = batches::Entity::find()
+            .filter(batches::Column::Log.eq(name))
+            .order_by_desc(batches::Column::First)
+            .order_by_desc(batches::Column::ReceivedMs)
+            .one(&self.reader)
+            .await?;
+        Ok(newest.and_then(proofs::read).and_then(|batch| {
+            let mut peaks = batch.log?.before;
+            peaks.extend(&batch.leaves);
+            Some(peaks)
+        }))
+    }
+
+    /// The oldest items that came before a time and that nobody has stamped, up to a number.
+    pub(crate) async fn pending(
+        &self,
+        before_ms: i64,
+        limit: u64,
+    ) -> Result<Vec<(Uuid, Digest)>, StoreError> {
+        let rows: Vec<(String, Vec<u8>)> = items::Entity::find()
+            .select_only()
+            .columns([items::Column::Uuid, items::Column::Sha256])
+            .filter(items::Column::BatchId.is_null())
+            .filter(items::Column::ReceivedMs.lte(before_ms))
+            .order_by_asc(items::Column::Id)
+            .limit(limit)
+            .into_tuple()
+            .all(&self.reader)
+            .await?;
+        let read = |(uuid, sha256): (String, Vec<u8>)| {
+            Some((Uuid::parse_str(&uuid).ok()?, Digest::try_from(sha256).ok()?))
+        };
+        Ok(rows.into_iter().filter_map(read).collect())
     }
 
     /// Batches of a log that have entries from `from` on, in order, up to a number of them.

@@ -116,7 +116,7 @@ pub(crate) fn verified(
 }
 
 /// Further tokens, each of another authority that is believed.
-fn beside(
+pub(crate) fn beside(
     batch: &Batch,
     also: Vec<Vec<u8>>,
     authorities: &[Authority],
@@ -142,7 +142,7 @@ fn beside(
 /// A log with the leaves of a batch: what its checkpoint says must come out.
 fn continued(log: LogPart, leaves: &[Digest]) -> Result<LogPart, Problem> {
     let mut after = log.before.clone();
-    leaves.iter().for_each(|it| after.append(it));
+    after.extend(leaves);
     let said = &log.checkpoint.checkpoint;
     if (after.size(), after.root()) == (said.size, said.root) {
         return Ok(log);

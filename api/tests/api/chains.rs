@@ -56,7 +56,7 @@ impl Log {
     async fn proof(&mut self, world: &World, items: &[Value]) -> (Value, Signed) {
         let before = self.peaks.clone();
         let mut leaves: Vec<Digest> = items.iter().map(digest).collect();
-        leaves.iter().for_each(|it| self.peaks.append(it));
+        self.peaks.extend(&leaves);
         let (size, root) = (self.peaks.size(), self.peaks.root());
         let signed = Checkpoint { origin: LOG.to_owned(), size, root }.unsigned();
         let shown: Vec<Value> = items

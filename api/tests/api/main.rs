@@ -29,3 +29,5 @@ mod pubsub;
 mod scandale;
 #[cfg(test)]
 mod server;
+#[cfg(test)]
+mod stamping;

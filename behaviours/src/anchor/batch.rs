@@ -76,7 +76,7 @@ impl Batch {
         }
         let before = Log::read(ctx)?;
         let mut log = before.clone();
-        digests.iter().for_each(|it| log.append(it));
+        log.extend(&digests);
         let origin = ctx.me().bare().to_owned();
         let checkpoint = Checkpoint { origin, size: log.size(), root: log.root() };
         let checkpoint = match ctx.evidence_key() {

@@ -78,7 +78,7 @@ fn check(proof: &Proof, leaves: &[Leaf], tsa: &OwnAuthority) {
     let peaks = log.peaks.iter().map(|it| hex::decode(it).unwrap().try_into().unwrap());
     let mut peaks = Peaks::new(log.first, peaks.collect()).unwrap();
     let mut digests: Vec<Digest> = leaves.iter().map(digest).collect();
-    digests.iter().for_each(|it| peaks.append(it));
+    peaks.extend(&digests);
     let signed = Signed::read(&log.checkpoint).unwrap();
     assert_eq!((signed.checkpoint.size, signed.checkpoint.root), (peaks.size(), peaks.root()));
     digests.push(signed.digest());

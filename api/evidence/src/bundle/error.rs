@@ -100,11 +100,10 @@ impl BundleError {
             Self::OtherToken => "other-token",
             Self::OtherPath => "path",
             Self::Evidence(error) => error.code(),
-            Self::Token(error) => error.code(),
+            Self::Token(error) | Self::AfterToken(error) => error.code(),
             Self::Link(_) => "signature",
             Self::Log(_) => "log",
             Self::After(_) => "after",
-            Self::AfterToken(error) => error.code(),
             Self::Encoding(_) => "encoding",
         }
     }
