@@ -89,9 +89,8 @@ pub(super) fn sent(stanza: &message::Message) -> Option<i64> {
 /// to be let in has no keys that anybody believes yet, and who has no list that is still good
 /// cannot believe its registrar's.
 pub(super) fn proves_itself(stanza: &message::Message) -> bool {
-    let ontology = ontology(stanza);
     let ours = [EnrolmentRequest::ONTOLOGY, Handover::ONTOLOGY, ListUpdate::ONTOLOGY];
-    ontology.is_some_and(|it| ours.contains(&it.as_str()))
+    codec::ontology(stanza).is_some_and(|it| ours.contains(&it.as_str()))
 }
 
 /// Whether a message goes out in plain: what proves itself. There is nothing in it that the server
@@ -100,15 +99,42 @@ pub(super) fn goes_open(stanza: &message::Message) -> bool {
     proves_itself(stanza)
 }
 
-fn ontology(stanza: &message::Message) -> Option<String> {
-    let form = stanza.payloads.iter().find(|it| it.is("x", ns::DATA_FORMS))?;
-    let fields = form.children().filter(|it| it.attr("var") == Some("ontology"));
-    fields.filter_map(|it| it.get_child("value", ns::DATA_FORMS)).map(Element::text).next()
-}
-
 /// Whether a message says something that an agent acts on, not only what people say: a behaviour
 /// may go by any slot, so whoever leaves the act out must not get further.
 pub(super) fn is_act(stanza: &message::Message) -> bool {
     let read = codec::read(stanza.clone(), &AgentId::from("me"));
     read.is_some_and(|it| !codec::is_chat(&it))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// XEP-0384 section 2.1: what decides whether a message is heard in plain is what is read of
+    /// it, not a form beside that.
+    #[test]
+    fn a_form_beside_it_proves_nothing() {
+        let field = |value: &str| format!("<field var='ontology'><value>{value}</value></field>");
+        let form = |fields: &str, title: &str| {
+            format!("<x xmlns='jabber:x:data' type='form'><title>{title}</title>{fields}</x>")
+        };
+        let (proof, ours) = (field(ListUpdate::ONTOLOGY), "spade:x:metadata");
+        let report = field("vedette:report");
+        for (forms, proves) in [
+            (form(&proof, ours), true),
+            (form(&report, ours), false),
+            (form(&proof, "other") + &form(&report, ours), false),
+            (form(&proof, ours) + &form(&report, ours), true),
+            (form(&(proof.clone() + &report), ours), false),
+            (form(&proof, "other"), false),
+        ] {
+            let xml = format!(
+                "<message xmlns='jabber:client' from='a@test'><body>x</body>{forms}</message>"
+            );
+            let stanza = message::Message::try_from(xml.parse::<Element>().unwrap()).unwrap();
+            assert_eq!(proves_itself(&stanza), proves, "{xml}");
+            let read = codec::read(stanza.clone(), &AgentId::from("me")).unwrap();
+            assert_eq!(codec::ontology(&stanza).as_deref(), read.ontology());
+        }
+    }
 }
