@@ -136,9 +136,9 @@ async fn what_a_member_says_in_plain_is_refused_where_findings_are_gathered(kind
     let forms = [
         String::new(),
         form(&[act.clone(), report.clone()], ours),
-        form(&[report.clone()], ours),
+        form(std::slice::from_ref(&report), ours),
         form(&[field("letter", "l1")], ours),
-        form(&[list.clone()], ours),
+        form(std::slice::from_ref(&list), ours),
         form(&[act.clone(), list.clone()], ours),
         form(&[act.clone(), list], "other") + &form(&[act, report], ours),
     ];
@@ -152,6 +152,8 @@ async fn what_a_member_says_in_plain_is_refused_where_findings_are_gathered(kind
     assert!(told.iter().all(|it| *it == format!("{from}: a message in plain was refused")));
     spade.does(json!({"do": "call", "to": full, "node": "run"})).await;
     assert_eq!(spade.sees("refused").await["condition"], "service-unavailable");
+    let told = refusals(&alice, forms.len() + 1).await;
+    assert_eq!(told.last().unwrap(), &format!("{from}: a command in plain was refused"));
     assert!(heard.try_recv().is_err(), "something was heard");
     alice.shutdown().await;
 }
