@@ -67,6 +67,14 @@ impl SigningKey {
         key_file::write(path, Zeroizing::new(pem).as_bytes())
     }
 
+    /// The same one each time.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn of_seed(seed: [u8; 32]) -> Self {
+        let pair = Ed25519KeyPair::from_seed_unchecked(&seed);
+        #[expect(clippy::expect_used, reason = "32 bytes are always a seed")]
+        Self(Arc::new(pair.expect("32 bytes")))
+    }
+
     /// Its public half.
     pub fn public(&self) -> VerifyingKey {
         let mut bytes = [0; 32];

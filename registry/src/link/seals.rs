@@ -7,7 +7,7 @@ use types::{Policy, Violation};
 use xmpp_parsers::message;
 
 use super::Link;
-use crate::sealing::{self, Came};
+use crate::sealing::{self, Came, Refused};
 
 /// The protocol under whose name refusals are told.
 const OMEMO: &str = "omemo";
@@ -62,15 +62,20 @@ impl Link {
                 self.on_opened(stanza);
             }
         }
-        for refused in refusals {
-            self.door.complain(Violation {
-                at_ms: self.clock.now_ms(),
-                protocol: OMEMO.to_owned(),
-                conversation: String::new(),
-                with: refused.who,
-                what: refused.what,
-            });
+        for Refused { who, what } in refusals {
+            self.complain(who, what);
         }
+    }
+
+    /// Tells people that something was refused.
+    pub(super) fn complain(&self, who: String, what: String) {
+        self.door.complain(Violation {
+            at_ms: self.clock.now_ms(),
+            protocol: OMEMO.to_owned(),
+            conversation: String::new(),
+            with: who,
+            what,
+        });
     }
 
     pub(super) fn tick(&mut self) {

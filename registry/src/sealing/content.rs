@@ -8,7 +8,7 @@ use omemo::{
 use runtime::AgentId;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio_xmpp::minidom::Element;
-use types::{Content as _, EnrolmentRequest, Handover, ListUpdate};
+use types::{Content as _, EnrolmentRequest, Handover, ListQuestion, ListUpdate};
 use xmpp_parsers::{
     message::{self, Lang},
     ns,
@@ -87,23 +87,29 @@ pub(super) fn sent(stanza: &message::Message) -> Option<i64> {
 
 /// Whether a message proves by itself who made it, so that it is heard in plain as well: who asks
 /// to be let in has no keys that anybody believes yet, and who has no list that is still good
-/// cannot believe its registrar's.
+/// cannot believe its registrar's. Nothing else may come in by the name of one that does: what
+/// names no act is what people say, and the rest anybody could have written.
 pub(super) fn proves_itself(stanza: &message::Message) -> bool {
-    let ontology = ontology(stanza);
-    let ours = [EnrolmentRequest::ONTOLOGY, Handover::ONTOLOGY, ListUpdate::ONTOLOGY];
-    ontology.is_some_and(|it| ours.contains(&it.as_str()))
+    if !goes_open(stanza) {
+        return false;
+    }
+    let Some(read) = codec::read(stanza.clone(), &AgentId::from("me")) else { return false };
+    let proof = match read.ontology() {
+        Some(EnrolmentRequest::ONTOLOGY) => read.read::<EnrolmentRequest>().is_ok(),
+        Some(Handover::ONTOLOGY) => read.read::<Handover>().is_ok(),
+        Some(ListUpdate::ONTOLOGY) => {
+            read.read::<ListUpdate>().is_ok() || read.read::<ListQuestion>().is_ok()
+        }
+        _ => false,
+    };
+    proof && read.performative.is_some()
 }
 
-/// Whether a message goes out in plain: what proves itself. There is nothing in it that the server
-/// does not know, and no state of sessions can keep it from anybody.
+/// Whether a message goes out in plain: what proves itself, and answers to that. There is nothing
+/// in it that the server does not know, and no state of sessions can keep it from anybody.
 pub(super) fn goes_open(stanza: &message::Message) -> bool {
-    proves_itself(stanza)
-}
-
-fn ontology(stanza: &message::Message) -> Option<String> {
-    let form = stanza.payloads.iter().find(|it| it.is("x", ns::DATA_FORMS))?;
-    let fields = form.children().filter(|it| it.attr("var") == Some("ontology"));
-    fields.filter_map(|it| it.get_child("value", ns::DATA_FORMS)).map(Element::text).next()
+    let ours = [EnrolmentRequest::ONTOLOGY, Handover::ONTOLOGY, ListUpdate::ONTOLOGY];
+    codec::ontology(stanza).is_some_and(|it| ours.contains(&it.as_str()))
 }
 
 /// Whether a message says something that an agent acts on, not only what people say: a behaviour
@@ -111,4 +117,43 @@ fn ontology(stanza: &message::Message) -> Option<String> {
 pub(super) fn is_act(stanza: &message::Message) -> bool {
     let read = codec::read(stanza.clone(), &AgentId::from("me"));
     read.is_some_and(|it| !codec::is_chat(&it))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// XEP-0384 section 2.1: what decides whether a message is heard in plain is what is read of
+    /// it, not a form beside that, nor the name of what it is not.
+    #[test]
+    fn what_proves_nothing_is_not_heard_in_plain() {
+        const QUESTION: &str = "{\"serial\":7}";
+        let field =
+            |name: &str, value: &str| format!("<field var='{name}'><value>{value}</value></field>");
+        let form = |fields: &str, title: &str| {
+            format!("<x xmlns='jabber:x:data' type='form'><title>{title}</title>{fields}</x>")
+        };
+        let (act, ours) = (field("performative", "query-ref"), "spade:x:metadata");
+        let asks = act.clone() + &field("ontology", ListUpdate::ONTOLOGY);
+        let reports = act + &field("ontology", "vedette:report");
+        let nameless = field("ontology", ListUpdate::ONTOLOGY);
+        for (body, forms, proves) in [
+            (QUESTION, form(&asks, ours), true),
+            (QUESTION, form(&asks, ours) + &form(&reports, ours), true),
+            (QUESTION, form(&reports, ours), false),
+            (QUESTION, form(&asks, "other") + &form(&reports, ours), false),
+            (QUESTION, form(&(asks.clone() + &reports), ours), false),
+            (QUESTION, form(&asks, "other"), false),
+            (QUESTION, form(&nameless, ours), false),
+            ("stop", form(&asks, ours), false),
+        ] {
+            let xml = format!(
+                "<message xmlns='jabber:client' from='a@test'><body>{body}</body>{forms}</message>"
+            );
+            let stanza = message::Message::try_from(xml.parse::<Element>().unwrap()).unwrap();
+            assert_eq!(proves_itself(&stanza), proves, "{xml}");
+            let read = codec::read(stanza.clone(), &AgentId::from("me")).unwrap();
+            assert_eq!(codec::ontology(&stanza).as_deref(), read.ontology());
+        }
+    }
 }

@@ -14,5 +14,6 @@ mod people;
 mod python;
 mod roads;
 mod sealed;
+mod siege;
 mod spade;
 mod support;
