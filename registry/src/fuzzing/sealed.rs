@@ -9,7 +9,7 @@ use omemo::{Identity, Pair, Secret};
 use runtime::{AgentId, Clock};
 use tokio::sync::watch;
 use tokio_xmpp::Stanza;
-use types::{Content as _, EnrolmentRequest, Handover, ListUpdate, Member};
+use types::{Content as _, EnrolmentRequest, Handover, ListUpdate, Member, OPERATOR};
 use xmpp_parsers::{
     iq::{Iq, IqHeader, IqPayload},
     message,
@@ -17,7 +17,7 @@ use xmpp_parsers::{
 
 use super::element;
 use crate::{
-    DeviceIdentity, Members, OPERATOR, Policies, Sealing, SigningKey, Validity, codec,
+    DeviceIdentity, Members, Policies, Sealing, SigningKey, Validity, codec,
     sealing::{Came, Sealer},
 };
 
