@@ -14,7 +14,7 @@ use tokio::time::Instant;
 pub use error::{ClientError, Failure, Reason, StampError};
 
 use crate::clock::system_time;
-use crate::digest::Digest;
+use crate::digest::{Digest, HashAlgorithm};
 use crate::request::Request;
 use crate::trust::{Authority, Trust};
 use crate::verify::{Verified, accept};
@@ -96,19 +96,31 @@ impl Client {
     /// A time stamp over `digest` from the first endpoint that gives one that holds.
     pub async fn stamp(&self, digest: &Digest) -> Result<Stamp, StampError> {
         let mut stamps = Vec::new();
-        self.ask_for(digest, 1, &mut stamps).await?;
+        self.ask_for(HashAlgorithm::Sha256, digest, 1, &mut stamps).await?;
         stamps.pop().ok_or(StampError { retry_after: Duration::ZERO, failures: Vec::new() })
     }
 
     /// Adds to the time stamps over `digest` until there are those of enough authorities. Those
     /// that were got stay when others fail, and need not be asked for again.
     pub async fn stamps(&self, digest: &Digest, stamps: &mut Vec<Stamp>) -> Result<(), StampError> {
-        self.ask_for(digest, self.quorum, stamps).await
+        self.ask_for(HashAlgorithm::Sha256, digest, self.quorum, stamps).await
+    }
+
+    /// A time stamp over a digest by another hash function.
+    pub async fn stamp_over(
+        &self,
+        hash: HashAlgorithm,
+        digest: &[u8],
+    ) -> Result<Stamp, StampError> {
+        let mut stamps = Vec::new();
+        self.ask_for(hash, digest, 1, &mut stamps).await?;
+        stamps.pop().ok_or(StampError { retry_after: Duration::ZERO, failures: Vec::new() })
     }
 
     async fn ask_for(
         &self,
-        digest: &Digest,
+        hash: HashAlgorithm,
+        digest: &[u8],
         quorum: usize,
         stamps: &mut Vec<Stamp>,
     ) -> Result<(), StampError> {
@@ -122,7 +134,7 @@ impl Client {
                 continue;
             }
             let asked = match turn.take(Instant::now(), endpoint.min_interval) {
-                Ok(()) => self.ask(endpoint, digest).await,
+                Ok(()) => self.ask(endpoint, hash, digest).await,
                 Err(wait) => Err(Reason::NotYet { wait }),
             };
             match asked {
@@ -147,11 +159,16 @@ impl Client {
         Err(StampError { retry_after: waits.min().unwrap_or_default(), failures })
     }
 
-    async fn ask(&self, endpoint: &Endpoint, digest: &Digest) -> Result<Stamp, Reason> {
+    async fn ask(
+        &self,
+        endpoint: &Endpoint,
+        hash: HashAlgorithm,
+        digest: &[u8],
+    ) -> Result<Stamp, Reason> {
         let authority = &endpoint.authority;
         let request = match authority.policies() {
-            [only] => Request::under_policy(digest, *only),
-            _ => Request::new(digest),
+            [only] => Request::under_policy(hash, digest, *only),
+            _ => Request::over(hash, digest),
         };
         let answer = exchange::post(&self.http, endpoint, request.to_der(), self.timeout).await?;
         let now = system_time().as_secs();

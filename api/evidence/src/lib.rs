@@ -72,4 +72,4 @@ pub use request::Request;
 pub use response::MAX_RESPONSE;
 pub use token::TokenError;
 pub use trust::{AnchorError, Authority, Trust};
-pub use verify::{Verified, accept, verify, verify_any, verify_data};
+pub use verify::{Verified, accept, valid_until, verify, verify_any, verify_data};

@@ -85,7 +85,7 @@ pub fn accept(
     let expected = Expected {
         nonce: request.nonce(),
         policy: request.policy(),
-        ..Expected::imprint(HashAlgorithm::Sha256, request.imprint())
+        ..Expected::imprint(request.hash(), request.imprint())
     };
     let verified = judge(&Token::parse(&token)?, expected, authority)?;
     let off_by_s = verified.gen_time.unix_seconds().abs_diff(now_unix);
@@ -105,6 +105,22 @@ pub fn verify(
 ) -> Result<Verified, TokenError> {
     let token = token::in_der(token);
     judge(&Token::parse(&token)?, Expected::imprint(HashAlgorithm::Sha256, digest), authority)
+}
+
+/// Until when a token can be verified without being renewed: the end of its signer's certificate,
+/// or of the anchor that it leads to if that is earlier; in seconds since 1970.
+pub fn valid_until(token: &[u8], authority: &Authority) -> Result<u64, TokenError> {
+    let token = token::in_der(token);
+    let token = Token::parse(&token)?;
+    let attributes = Attributes::check(&token.signer, token.info_der)?;
+    let signer = Signer::find(&token, &attributes, authority)?;
+    let end = |it: &x509_cert::Certificate| {
+        it.tbs_certificate.validity.not_after.to_unix_duration().as_secs()
+    };
+    let anchor = chain::check(&signer, &token, authority)?;
+    let anchors = authority.anchors().iter().filter(|it| it.subject() == anchor);
+    let anchor = anchors.map(|it| end(&it.certificate)).max().unwrap_or(u64::MAX);
+    Ok(end(&signer.certificate).min(anchor))
 }
 
 /// Like [`verify`], against the first of several authorities that vouches for the token.
