@@ -9,6 +9,8 @@ use std::{
     time::Duration,
 };
 
+use evidence::HashAlgorithm;
+
 use self::reader::Reader;
 use crate::auth::Role;
 
@@ -45,6 +47,11 @@ pub struct Tsa {
     pub quorum: usize,
     /// How long an item waits for an aggregator to have it stamped, before the API does.
     pub patience: Duration,
+    /// How long before its end evidence is renewed.
+    pub renew: Duration,
+    /// The hash function of the trees of evidence, if another than SHA-256: what has another is
+    /// renewed.
+    pub hash: Option<HashAlgorithm>,
     /// Whether an authority of its own is not enough.
     pub production: bool,
 }
@@ -59,6 +66,8 @@ impl Default for Tsa {
             interval: Duration::ZERO,
             quorum: 1,
             patience: Duration::from_mins(1),
+            renew: Duration::from_hours(90 * 24),
+            hash: None,
             production: false,
         }
     }
@@ -183,6 +192,8 @@ fn tsa(reader: &mut Reader<'_, '_>, base: &Path) -> Tsa {
         "interval",
         "quorum",
         "patience",
+        "renew",
+        "hash",
         "production",
     ]);
     let usual = Tsa::default();
@@ -209,6 +220,13 @@ fn tsa(reader: &mut Reader<'_, '_>, base: &Path) -> Tsa {
     if let Some(quorum) = quorum.filter(|it| *it == 0 || (*it > 1 && *it > asked)) {
         reader.refuse::<()>("quorum", &quorum.to_string(), "1, or up to as many as are asked");
     }
+    let renew = reader.time("renew", usual.renew);
+    let hash = match reader.text("hash").as_deref() {
+        None => None,
+        Some("sha384") => Some(HashAlgorithm::Sha384),
+        Some("sha512") => Some(HashAlgorithm::Sha512),
+        Some(other) => reader.refuse("hash", other, "`sha384` or `sha512`"),
+    };
     let production = reader.flag("production", usual.production);
     if production == Some(true) && urls.is_empty() {
         let right = "possible without `urls`: an authority of one's own shows nothing to others";
@@ -222,6 +240,8 @@ fn tsa(reader: &mut Reader<'_, '_>, base: &Path) -> Tsa {
         interval: interval.unwrap_or(usual.interval),
         quorum: quorum.unwrap_or(usual.quorum),
         patience: patience.unwrap_or(usual.patience),
+        renew: renew.unwrap_or(usual.renew),
+        hash,
         production: production.unwrap_or(usual.production),
     }
 }

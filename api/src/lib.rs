@@ -30,6 +30,7 @@ mod query;
 
 mod events;
 mod metrics;
+mod renewal;
 mod stamper;
 mod state;
 mod store;

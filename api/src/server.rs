@@ -30,6 +30,7 @@ use crate::{
     config::{self, Config},
     integrity::Integrity,
     metrics::Metrics,
+    renewal::Renewer,
     routes,
     stamper::{Asked, Stamper},
     state::State,
@@ -208,6 +209,15 @@ async fn open(
         ending.run_until_cancelled(checked.check(&whole, &trusted)).await;
     });
     if let Some(asked) = asked(&config.tsa, own.as_ref(), &authorities)? {
+        let asked = Arc::new(asked);
+        let renewer = Renewer {
+            store: store.clone(),
+            asked: Arc::clone(&asked),
+            authorities: Arc::clone(&authorities),
+            before: config.tsa.renew,
+            hash: config.tsa.hash,
+        };
+        tasks.spawn(renewer.run(closing.clone()));
         let stamper = Stamper {
             store: store.clone(),
             asked,

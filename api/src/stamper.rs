@@ -7,7 +7,7 @@
 use std::{sync::Arc, time::Duration};
 
 use evidence::{
-    Authority, BatchTree, Digest, OwnAuthority, Request, accept,
+    Authority, BatchTree, Digest, HashAlgorithm, OwnAuthority, Request, Verified, accept,
     client::{Client, Stamp},
     log::{Checkpoint, Peaks},
 };
@@ -59,14 +59,8 @@ impl Asked {
                 done.map_err(|error| (error.to_string(), error.retry_after))
             }
             Self::Own(own) => {
-                let request = Request::new(digest);
-                let (own, asked) = (Arc::clone(own), request.to_der());
-                let authority = own.authority();
-                let answer = tokio::task::spawn_blocking(move || own.respond(&asked)).await;
-                let answer = answer.map_err(|error| (error.to_string(), REST))?;
-                let now = u64::try_from(now_ms() / 1000).unwrap_or(0);
-                let (token, _) = accept(&answer, &request, &authority, now, SKEW)
-                    .map_err(|error| (error.to_string(), REST))?;
+                let stamped = own_stamp(own, Request::new(digest)).await;
+                let (token, _) = stamped.map_err(|why| (why, REST))?;
                 *stamps = vec![token];
                 Ok(())
             }
@@ -74,10 +68,45 @@ impl Asked {
     }
 }
 
+impl Asked {
+    /// A time stamp over a digest by some hash function, and when it was made.
+    pub(crate) async fn stamp_over(
+        &self,
+        hash: HashAlgorithm,
+        digest: &[u8],
+    ) -> Result<(Vec<u8>, i64), String> {
+        let time = |it: &Verified| i64::try_from(it.gen_time.unix_ms()).unwrap_or(i64::MAX);
+        match self {
+            Self::Others(client) => {
+                let stamp = client.stamp_over(hash, digest).await;
+                let stamp = stamp.map_err(|error| error.to_string())?;
+                let made = time(&stamp.verified);
+                Ok((stamp.token, made))
+            }
+            Self::Own(own) => {
+                let (token, verified) = own_stamp(own, Request::over(hash, digest)).await?;
+                Ok((token, time(&verified)))
+            }
+        }
+    }
+}
+
+async fn own_stamp(
+    own: &Arc<OwnAuthority>,
+    request: Request,
+) -> Result<(Vec<u8>, Verified), String> {
+    let (own, asked) = (Arc::clone(own), request.to_der());
+    let authority = own.authority();
+    let answer = tokio::task::spawn_blocking(move || own.respond(&asked)).await;
+    let answer = answer.map_err(|error| error.to_string())?;
+    let now = u64::try_from(now_ms() / 1000).unwrap_or(0);
+    accept(&answer, &request, &authority, now, SKEW).map_err(|error| error.to_string())
+}
+
 /// What stamps at work.
 pub(crate) struct Stamper {
     pub(crate) store: Store,
-    pub(crate) asked: Asked,
+    pub(crate) asked: Arc<Asked>,
     pub(crate) authorities: Arc<[Authority]>,
     pub(crate) integrity: Arc<Integrity>,
     /// How long an item waits for somebody else.

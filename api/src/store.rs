@@ -15,6 +15,7 @@ mod logs;
 mod operators;
 mod presence;
 mod proofs;
+mod renewals;
 mod tables;
 mod tokens;
 mod whole;
@@ -36,6 +37,7 @@ pub(crate) use items::{Fate, ItemRow, ItemsQuery, StoreItems, StoredItem};
 pub(crate) use operators::{Distrust, DistrustDevices, OperatorRow, TooMany, TrustDevices};
 pub(crate) use presence::StorePresence;
 pub(crate) use proofs::{Batch, LogPart, Placed, StoreProof};
+pub(crate) use renewals::{KeepRenewals, Renewal};
 pub(crate) use tokens::Credential;
 pub(crate) use whole::NoteFaults;
 

@@ -4,7 +4,7 @@ use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
 use crate::{
     m20261101_000001_first, m20261124_000002_presence, m20261124_000003_enrolments,
-    m20261124_000004_policy, m20261124_000005_chains,
+    m20261124_000004_policy, m20261124_000005_chains, m20261124_000006_renewals,
 };
 
 /// Brings a database up to date; what was done is recorded in the database itself.
@@ -19,6 +19,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000003_enrolments::Migration),
             Box::new(m20261124_000004_policy::Migration),
             Box::new(m20261124_000005_chains::Migration),
+            Box::new(m20261124_000006_renewals::Migration),
         ]
     }
 }

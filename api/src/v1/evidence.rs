@@ -15,6 +15,7 @@ use crate::{
     check::Finding,
     clock,
     problem::Problem,
+    renewal::{Unrenewable, record_of},
     state::State,
     store::{Batch, StoredItem},
 };
@@ -74,6 +75,7 @@ pub(crate) async fn bundle(
     let name = item.row.uuid;
     let authorities = state.authorities.clone();
     let earlier = earlier(&state, &item.canonical).await?;
+    let renewals = state.store.renewals(&batch.id.to_string()).await?;
     let built = web::block(move || {
         let authority = believed(&batch, &authorities)?;
         let path = path(&batch, leaf_index);
@@ -83,7 +85,14 @@ pub(crate) async fn bundle(
         });
         let after = earlier.and_then(|it| after(&it, &authorities));
         let log = place(&batch, leaf_index);
-        let beside = Beside { also: also.collect(), log, after, evidence: None };
+        let evidence = if renewals.is_empty() {
+            None
+        } else {
+            let record = record_of(&batch, leaf_index, &item.canonical, &renewals);
+            let broken = |cause: Unrenewable| Problem::conflict(cause.to_string());
+            Some(record.map_err(|cause| broken(cause).with_code("renewal"))?)
+        };
+        let beside = Beside { also: also.collect(), log, after, evidence };
         Bundle::build_with(&item.canonical, &path, &batch.token, authority, beside)
             .map_err(|cause| Problem::conflict(cause.to_string()).with_code(cause.code()))
     });

@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use api::{Api, Config};
-use evidence::{Authority, Bundle, Trust};
+use evidence::{Authority, Bundle, HashAlgorithm, Trust};
 use serde_json::json;
 
 use crate::world::{World, config, item, uuid};
@@ -80,6 +80,36 @@ async fn items_wait_for_authorities_that_are_away_and_as_many_stamp_as_are_wante
     assert_eq!((by_one.also.len(), by_one.not_counted.len()), (0, 1));
     back.stop().await;
     drop(first);
+}
+
+#[tokio::test]
+async fn evidence_whose_hash_function_is_too_old_is_renewed() {
+    let world = World::with(|config| config.tsa.patience = Duration::ZERO).await;
+    for number in 1..=3 {
+        world.store(&item(uuid(number), 1, &format!("n{number}"))).await;
+    }
+    stamped(&world, 3).await;
+    let pem = std::fs::read(world.folder.path().join("tsa/anchor.pem")).unwrap();
+    let authority = [Authority::from_pem("own", &pem).unwrap()];
+    assert_eq!(bundle(&world, 2).await.verify(&authority).unwrap().renewals, 0);
+    let mut world = world;
+    world.config.tsa.hash = Some(HashAlgorithm::Sha512);
+    let world = world.again().await;
+    for _ in 0..500 {
+        if bundle(&world, 2).await.verify(&authority).unwrap().renewals > 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    for number in 1..=3 {
+        let verdict = bundle(&world, number).await.verify(&authority).unwrap();
+        assert_eq!(verdict.renewals, 1);
+    }
+    assert_eq!(world.read("/api/v1/audit").await["items"][0]["deed"], "renew");
+    // Once is enough.
+    let world = world.again().await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(bundle(&world, 1).await.verify(&authority).unwrap().renewals, 1);
 }
 
 #[test]
