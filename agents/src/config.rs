@@ -9,7 +9,7 @@ use std::{
 
 use behaviours::chat::{self, Chat, Operators};
 use registry::{
-    Account, BareJid, Notary, Policies, Roots, Secret, Server, Trust, VerifyingKey,
+    Account, BareJid, Notary, Policies, Roots, Secret, Server, SigningKey, Trust, VerifyingKey,
     prosody::Prosody,
 };
 use runtime::{
@@ -159,7 +159,7 @@ impl Config {
     /// Everything that it would run, by name, with states and moves. Nothing is started.
     pub fn diagrams(self) -> Vec<(String, Diagram)> {
         let store = Arc::new(MemoryStore::default());
-        let (_agent, named, _account) = self.build(store, None);
+        let (_agent, named, _account) = self.build(store, None, None);
         let drawn = |it: &Handle| (it.report().name.into_owned(), Diagram::clone(&it.diagram()));
         named.iter().map(drawn).collect()
     }
@@ -169,6 +169,7 @@ impl Config {
         self,
         store: Arc<dyn Store>,
         trust: Option<&Arc<Trust>>,
+        evidence_key: Option<SigningKey>,
     ) -> (Agent, Vec<Handle>, Account) {
         self.notary.take_office(self.state.clone(), self.account.clone());
         let Self { role, account, reports_to, labels, behaviours, operators, mood, .. } = self;
@@ -182,6 +183,9 @@ impl Config {
         };
         let mut agent = Agent::new(AgentId::from(account.jid.as_str()), announcement, store)
             .with_registrar(account.registrar.clone());
+        if let Some(key) = evidence_key {
+            agent = agent.with_evidence_key(Arc::new(key));
+        }
         agent.door().set_mood(|it| *it = mood);
         let has_heartbeat = behaviours.iter().any(|(run, ..)| run == "heartbeat");
         let named = behaviours.into_iter().map(|(_, spec, add)| add(&mut agent, spec)).collect();

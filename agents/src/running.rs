@@ -3,7 +3,8 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use registry::{
-    DeviceIdentity, KeyFileError, LinkState, RoadError, Sealing, Trust, TrustError, XmppRoad,
+    DeviceIdentity, KeyFileError, LinkState, RoadError, Sealing, SigningKey, Trust, TrustError,
+    XmppRoad,
 };
 use runtime::{AgentHandle, Clock, Handle, Hub, POST, Store, StoreError};
 use tokio::sync::watch;
@@ -87,7 +88,14 @@ impl Running {
             tracing::warn!(agent.jid = jid, "not enrolled: what it says is not sealed end to end");
         }
         let sealing = trust.as_deref().map(|trust| sealing(&config, trust)).transpose()?;
-        let (agent, named, account) = config.build(Arc::clone(&store), trust.as_ref());
+        let evidence_key = match SigningKey::open(&SigningKey::evidence_file(&config.state)) {
+            Ok(key) => Some(key),
+            // Only who is enrolled has one.
+            Err(KeyFileError::Absent(_)) => None,
+            Err(source) => return Err(StartError::Keys { jid, source }),
+        };
+        let (agent, named, account) =
+            config.build(Arc::clone(&store), trust.as_ref(), evidence_key);
         let road = XmppRoad::connect_sealed(account, agent.door().clone(), sealing)
             .map_err(|source| StartError::Road { jid, source })?;
         let lane = hub.join_beside(agent.door(), Arc::new(road.clone()));

@@ -3,6 +3,7 @@
 import { get, isAbort } from './api.js';
 import { beforePaint, byId, el, keyed, setAttr, setClass, setText } from './dom.js';
 import { behaviourView, isLate, standing } from './behaviour.js';
+import { POLICIES, keysView } from './trust.js';
 import { age, clock, everySecond, full, iso, now, setAge } from './time.js';
 
 const ROLES = ['registrar', 'aggregator', 'analyzer', 'mitigator', 'probe'];
@@ -91,7 +92,7 @@ export function setAgent(agent) {
 
 /** Takes a presence from the events. */
 export function setPresence(presence) {
-  const { jid, show, status, since_ms, role, duties, labels, version, runs, why, flapping, load } = presence ?? {};
+  const { jid, show, status, since_ms, role, duties, labels, version, runs, why, flapping, load, policy } = presence ?? {};
   if (!jid) return;
   const known = agents.get(jid);
   // A replayed presence is older than what the list said.
@@ -103,6 +104,7 @@ export function setPresence(presence) {
   if (labels && Object.keys(labels).length) told.labels = labels;
   if (version) told.version = version;
   if (runs?.length) told.runs = runs;
+  if (policy) told.policy = policy;
   merge(told);
   if (jid === chosen) historySoon();
   if (!known) onUnknown(jid);
@@ -250,6 +252,7 @@ function showDetail() {
     dropDetail();
     detail = makeDetail(agent);
     readHistory(detail.history);
+    readWhole(detail.whole);
   }
   if (!sought) {
     // Once, at the start: the chosen one may stand far down in a long list.
@@ -266,6 +269,7 @@ function showDetail() {
 function dropDetail() {
   detail?.node.remove();
   detail?.history.loading?.abort();
+  detail?.whole.loading?.abort();
   detail = null;
 }
 
@@ -285,6 +289,7 @@ function makeRow(agent) {
     why: el('span', { class: 'agent-why' }),
     flap: flapTag(),
     rough: el('span', { class: 'tag tone-warn', title: 'Violations of a protocol in the last 10 minutes' }),
+    open: el('span', { class: 'tag tone-warn' }),
     role: el('span', { class: 'role' }),
     chips: el('span', { class: 'chips' }),
     kept: new Map(),
@@ -294,7 +299,7 @@ function makeRow(agent) {
     view.dot,
     el('span', { class: 'agent-name' }, view.name),
     view.role,
-    el('span', { class: 'agent-since' }, view.now, view.flap, view.rough),
+    el('span', { class: 'agent-since' }, view.now, view.flap, view.rough, view.open),
     view.chips,
     el('span', { class: 'chevron', 'aria-hidden': 'true' }));
   view.button.addEventListener('click', () => choose(chosen === view.jid && !wide.matches ? null : view.jid));
@@ -303,11 +308,11 @@ function makeRow(agent) {
 }
 
 function updateRow(view, agent) {
-  const open = agent.jid === chosen;
+  const isOpen = agent.jid === chosen;
   const silent = silence(agent);
-  setClass(view.node, `agent${open ? ' open' : ''}${isGone(agent) ? ' gone' : ''}${silent ? ' silent' : ''}`);
-  setAttr(view.button, 'aria-expanded', wide.matches ? null : open);
-  setAttr(view.button, 'aria-current', wide.matches && open ? 'true' : null);
+  setClass(view.node, `agent${isOpen ? ' open' : ''}${isGone(agent) ? ' gone' : ''}${silent ? ' silent' : ''}`);
+  setAttr(view.button, 'aria-expanded', wide.matches ? null : isOpen);
+  setAttr(view.button, 'aria-current', wide.matches && isOpen ? 'true' : null);
   showPresence(view, agent, silent);
   setAttr(view.now, 'title', silent ? view.reason : agent.why);
   setText(view.why, isGone(agent) && agent.why ? ` · ${agent.why}` : '');
@@ -315,6 +320,10 @@ function updateRow(view, agent) {
   const rough = recent(agent);
   view.rough.hidden = rough === 0;
   setText(view.rough, rough === 1 ? '1 violation' : `${rough} violations`);
+  const open = agent.policy !== 'sealed' && POLICIES[agent.policy];
+  view.open.hidden = !open || isGone(agent);
+  setText(view.open, open ? open.word : '');
+  setAttr(view.open, 'title', open ? open.title : null);
   setText(view.role, agent.role || 'agent');
   keyed(view.chips, view.kept, agent.behaviours, (one) => one.name, makeChip, (chip, one) => {
     const { tone, word } = standing(one, expectedAt(agent));
@@ -365,6 +374,7 @@ function makeDetail(agent) {
     stale: el('p', { class: 'hint stale' }),
     violations: violationsView(),
     history: historyView(agent.jid),
+    whole: wholeView(agent.jid),
     none: el('p', { class: 'hint', text: 'Has not reported a behaviour yet.' }),
     kept: new Map(),
   };
@@ -375,6 +385,8 @@ function makeDetail(agent) {
   view.loadRow = el('div', { title: 'How busy it is, by its own account' }, el('dt', { text: 'load' }), view.load);
   view.unwanted = el('dd', { class: 'num' });
   view.unwantedRow = el('div', { title: 'Messages that none of its behaviours wanted, since its start' }, el('dt', { text: 'unwanted' }), view.unwanted);
+  view.policy = el('dd');
+  view.policyRow = el('div', {}, el('dt', { text: 'speech' }), view.policy);
   view.runs = el('dd');
   view.runsRow = el('div', {}, el('dt', { text: 'runs' }), view.runs);
   view.dutiesRow = el('div', {}, el('dt', { text: 'duties' }), view.duties);
@@ -385,6 +397,7 @@ function makeDetail(agent) {
     el('div', { title: 'Results that are kept at the agent and not delivered yet' }, el('dt', { text: 'backlog' }), view.backlog),
     view.loadRow,
     view.unwantedRow,
+    view.policyRow,
     el('div', {}, el('dt', { text: 'last report' }), el('dd', {}, view.report)));
   view.node = el('section', { class: 'agent-detail', 'aria-label': `Agent ${agent.jid}` },
     el('header', { class: 'agent-head' },
@@ -393,10 +406,12 @@ function makeDetail(agent) {
       view.tags,
       view.facts,
       view.stale),
+    view.whole.node,
     view.violations.node,
     view.behaviours,
     view.none,
-    view.history.node);
+    view.history.node,
+    keysView(agent.jid));
   return view;
 }
 
@@ -414,6 +429,11 @@ function updateDetail(view, agent) {
   setText(view.load, `${agent.load} %`);
   view.unwantedRow.hidden = !(agent.unwanted > 0);
   setText(view.unwanted, agent.unwanted === 1 ? '1 message' : `${(agent.unwanted ?? 0).toLocaleString()} messages`);
+  const policy = POLICIES[agent.policy];
+  view.policyRow.hidden = !policy;
+  setText(view.policy, policy?.word ?? '');
+  setClass(view.policy, agent.policy === 'sealed' ? 'tone-ok' : 'tone-warn');
+  setAttr(view.policyRow, 'title', policy?.title);
   view.runsRow.hidden = agent.behaviours.length > 0 || agent.runs.length === 0;
   setText(view.runs, agent.runs.join(', '));
   const tags = [agent.role || 'agent', ...Object.entries(agent.labels ?? {}).map(([key, value]) => `${key}=${value}`)];
@@ -455,6 +475,34 @@ function showViolations(view, agent) {
 
 const moment = (ms) => el('time', { class: 'num muted', datetime: iso(ms), title: full(ms), text: clock(ms) });
 
+/** What is missing of the chosen agent's items; hidden while nothing is. */
+function wholeView(jid) {
+  const list = el('ul', { class: 'log' });
+  const more = el('p', { class: 'hint' });
+  return { jid, list, more, loading: null, node: el('section', { class: 'agent-part tone-warn', hidden: true }, el('h4', { text: 'Missing' }), list, more) };
+}
+
+async function readWhole(view) {
+  view.loading?.abort();
+  const mine = new AbortController();
+  view.loading = mine;
+  try {
+    const found = await get(`agents/${encodeURIComponent(view.jid)}/completeness`, {}, { signal: mine.signal });
+    const gaps = found.gaps.map((gap) => [gap.after_ts, gap.before_ts, gap.from === gap.to ? `item ${gap.from}` : `items ${gap.from}–${gap.to}`]);
+    const breaks = found.breaks.map((one) => [null, one.ts, one.kind === 'fork' ? `another item ${one.seq}: the agent forgot what it had said` : `item ${one.seq} names another one before it`]);
+    const all = [...gaps, ...breaks];
+    view.node.hidden = all.length === 0;
+    view.list.replaceChildren(...all.slice(-VIOLATIONS).reverse().map(([after, before, what]) => el('li', {},
+      el('span', { class: 'num muted', text: `${after === null ? 'before' : `${clock(after * 1000)} –`} ${clock(before * 1000)}`, title: `${after === null ? '' : full(after * 1000)} – ${full(before * 1000)}` }),
+      el('span', { class: 'log-what' }, el('span', { text: what })))));
+    const left = all.length - VIOLATIONS;
+    view.more.hidden = left <= 0;
+    setText(view.more, `and ${left} more`);
+  } catch (error) {
+    if (!isAbort(error)) view.node.hidden = true;
+  }
+}
+
 /** Where the chosen agent was. */
 function historyView(jid) {
   const view = { jid, moments: null, total: 0, all: false, loading: null, list: el('ul', { class: 'log', tabindex: -1 }), said: el('p', { class: 'hint', text: 'Loading…' }) };
@@ -474,7 +522,9 @@ function historySoon() {
   if (historyTimer || !detail) return;
   historyTimer = setTimeout(() => {
     historyTimer = 0;
-    if (detail) readHistory(detail.history);
+    if (!detail) return;
+    readHistory(detail.history);
+    readWhole(detail.whole);
   }, HISTORY_SOON_MS);
 }
 

@@ -45,13 +45,13 @@ export function url(path, query = {}) {
 }
 
 /** The answer, or a thrown `Problem`. Reading the body is left to the caller. */
-export async function send(target, { headers = {}, signal } = {}) {
+export async function send(target, { method = 'GET', body, headers = {}, signal } = {}) {
   const secret = token();
   if (secret) headers = { ...headers, Authorization: `Bearer ${secret}` };
   let response;
   try {
     // With credentials the browser would answer `WWW-Authenticate: Basic` by a password window of its own.
-    response = await fetch(target, { headers, signal, cache: 'no-store', credentials: 'omit' });
+    response = await fetch(target, { method, body, headers, signal, cache: 'no-store', credentials: 'omit' });
   } catch (error) {
     if (signal?.aborted && signal.reason?.name !== 'TimeoutError') throw error;
     throw new Problem({ title: 'No answer', detail: 'The API cannot be reached. Is `vedette up` running?' });
@@ -78,9 +78,20 @@ async function problemOf(response) {
 }
 
 export async function get(path, query, { signal } = {}) {
+  return ask(url(path, query), { signal });
+}
+
+/** Has something done: `method` at `path`, with `body` as JSON. */
+export async function act(method, path, body) {
+  const json = body === undefined ? {} : { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } };
+  return ask(url(path), { method, ...json });
+}
+
+async function ask(target, { signal, headers, ...how }) {
   const limit = AbortSignal.timeout(PATIENCE_MS);
-  const response = await send(url(path, query), {
-    headers: { Accept: 'application/json' },
+  const response = await send(target, {
+    ...how,
+    headers: { Accept: 'application/json', ...headers },
     signal: signal ? AbortSignal.any([signal, limit]) : limit,
   });
   try {

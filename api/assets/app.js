@@ -7,6 +7,7 @@ import { follow } from './events.js';
 import { byAddress, refreshItem, startItem } from './item.js';
 import { addItem, filterItems, itemCount, reload, stampItem, startItems } from './items.js';
 import { everySecond, full, setServerClock } from './time.js';
+import { readPeople, startTrust } from './trust.js';
 
 const TOPICS = ['scan', 'tst', 'proof', 'presence', 'agent', 'behaviour'];
 const SUMMARY_EVERY_MS = 15_000;
@@ -68,7 +69,7 @@ function take(topic, data) {
 async function refresh() {
   clearTimeout(retryTimer);
   wrong = false;
-  await Promise.all([readSummary(), readAgents(), reload()]);
+  await Promise.all([readSummary(), readAgents(), reload(), readPeople(fail)]);
   if (asking) return;
   if (wrong) retryTimer = setTimeout(refresh, RETRY_MS);
   else byId('problem').hidden = true;
@@ -221,6 +222,8 @@ function showHealth() {
     [count(items.total, 'item', 'items'), '', `${count(items.last_hour, 'item', 'items')} in the last hour`],
     items.pending > 0 && [`${count(items.pending, 'pending', 'pending')} proof`, 'pending', 'Wait for the time stamp of their batch', toItems({ proof: 'pending' })],
     items.total > 0 && [items.fail > 0 ? count(items.fail, 'failing check', 'failing checks') : 'no failing checks', items.fail > 0 ? 'bad' : 'ok', 'Checks whose last result within the hour is a failure', items.fail > 0 && toItems({ verdict: 'fail' })],
+    items.missing > 0 && [count(items.missing, 'item missing', 'items missing'), 'bad', 'Agents number their items, and these numbers are not here: the agents say which'],
+    summary.integrity?.state === 'edited' && ['database edited', 'bad', summary.integrity.faults > 1 ? `${summary.integrity.first}, and ${(summary.integrity.faults - 1).toLocaleString()} more: see /api/v1/integrity` : summary.integrity.first],
     items.error > 0 && [count(items.error, 'error', 'errors'), 'warn', 'Stored results of checks that could not be done', toItems({ verdict: 'error' })],
   ].filter(Boolean);
   const key = JSON.stringify(parts);
@@ -293,4 +296,5 @@ async function start() {
 startAgents({ unknown: readUnknown, silent: showHealth });
 startItems({ problem: fail });
 startItem({ unauthorized: ask });
+startTrust();
 start();

@@ -19,7 +19,7 @@ function fill(node, props, children) {
     else if (name === 'on') for (const [event, run] of Object.entries(value)) node.addEventListener(event, run);
     else node.setAttribute(name, value === true ? '' : String(value));
   }
-  node.append(...children.filter((child) => child !== null && child !== undefined));
+  node.append(...children.filter((child) => child !== null && child !== undefined && child !== false && child !== ''));
   return node;
 }
 

@@ -33,6 +33,7 @@ const STYLE: &str = "text/css; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 const INDEX: Asset = asset!("index.html", HTML);
+const VERIFY: Asset = asset!("verify.html", HTML);
 
 const ASSETS: &[Asset] = &[
     asset!("agents.js", SCRIPT),
@@ -49,11 +50,18 @@ const ASSETS: &[Asset] = &[
     asset!("style.css", STYLE),
     asset!("theme.js", SCRIPT),
     asset!("time.js", SCRIPT),
+    asset!("trust.js", SCRIPT),
+    asset!("verify.js", SCRIPT),
 ];
 
 /// `GET /`.
 pub(crate) async fn index(request: HttpRequest) -> HttpResponse {
     served(&INDEX, &request)
+}
+
+/// `GET /verify`.
+pub(crate) async fn verify(request: HttpRequest) -> HttpResponse {
+    served(&VERIFY, &request)
 }
 
 /// `GET /assets/{file}`.

@@ -30,7 +30,7 @@ impl Finding {
         if batch.leaves.get(place.1) != Some(&sha256(&item.canonical)) {
             return Self::no("record", "the record is not what was stamped");
         }
-        let root = evidence::BatchTree::new(batch.leaves.clone()).map(|tree| tree.root());
+        let root = batch.tree().map(|tree| tree.root());
         if root != Some(batch.root) {
             return Self::no("root", "the leaves of the batch do not lead to its root");
         }

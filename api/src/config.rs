@@ -9,6 +9,8 @@ use std::{
     time::Duration,
 };
 
+use evidence::HashAlgorithm;
+
 use self::reader::Reader;
 use crate::auth::Role;
 
@@ -28,12 +30,47 @@ pub struct Config {
 }
 
 /// Whom the API believes about time.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Tsa {
     /// Folder of the authority of its own, served at `POST /tsr`; made when it is absent.
     pub own: Option<PathBuf>,
     /// Certificates of further authorities: one PEM file each, which is named after its authority.
     pub anchors: Vec<PathBuf>,
+    /// Where these authorities are asked, the certificates of each at the same place in `anchors`;
+    /// the own one is asked when there are none.
+    pub urls: Vec<String>,
+    /// Policies of which a token must have one (object identifiers); any when there are none.
+    pub policy: Vec<String>,
+    /// The least time between two requests to one of them.
+    pub interval: Duration,
+    /// How many different authorities must stamp what the API has stamped itself.
+    pub quorum: usize,
+    /// How long an item waits for an aggregator to have it stamped, before the API does.
+    pub patience: Duration,
+    /// How long before its end evidence is renewed.
+    pub renew: Duration,
+    /// The hash function of the trees of evidence, if another than SHA-256: what has another is
+    /// renewed.
+    pub hash: Option<HashAlgorithm>,
+    /// Whether an authority of its own is not enough.
+    pub production: bool,
+}
+
+impl Default for Tsa {
+    fn default() -> Self {
+        Self {
+            own: None,
+            anchors: Vec::new(),
+            urls: Vec::new(),
+            policy: Vec::new(),
+            interval: Duration::ZERO,
+            quorum: 1,
+            patience: Duration::from_mins(1),
+            renew: Duration::from_hours(90 * 24),
+            hash: None,
+            production: false,
+        }
+    }
 }
 
 /// Who may do what.
@@ -147,7 +184,19 @@ fn read(table: &toml::Table, base: &Path, problems: &mut Vec<String>) -> Option<
 }
 
 fn tsa(reader: &mut Reader<'_, '_>, base: &Path) -> Tsa {
-    reader.allow(&["own", "anchors"]);
+    reader.allow(&[
+        "own",
+        "anchors",
+        "urls",
+        "policy",
+        "interval",
+        "quorum",
+        "patience",
+        "renew",
+        "hash",
+        "production",
+    ]);
+    let usual = Tsa::default();
     let own = reader.text("own").map(|own| base.join(own));
     let anchors: Vec<_> =
         reader.texts("anchors").into_iter().map(|anchor| base.join(anchor)).collect();
@@ -157,7 +206,44 @@ fn tsa(reader: &mut Reader<'_, '_>, base: &Path) -> Tsa {
             reader.refuse::<()>("anchors", &path, "a file with certificates in PEM");
         }
     }
-    Tsa { own, anchors }
+    let urls = reader.texts("urls");
+    if urls.len() > anchors.len() {
+        let more = urls.get(anchors.len()).cloned().unwrap_or_default();
+        let right = "an address whose certificates are at the same place in `anchors`";
+        reader.refuse::<()>("urls", &more, right);
+    }
+    let policy = reader.texts("policy");
+    let interval = reader.time("interval", usual.interval);
+    let patience = reader.time("patience", usual.patience);
+    let quorum = reader.count("quorum", usual.quorum);
+    let asked = if urls.is_empty() { usize::from(own.is_some()) } else { urls.len() };
+    if let Some(quorum) = quorum.filter(|it| *it == 0 || (*it > 1 && *it > asked)) {
+        reader.refuse::<()>("quorum", &quorum.to_string(), "1, or up to as many as are asked");
+    }
+    let renew = reader.time("renew", usual.renew);
+    let hash = match reader.text("hash").as_deref() {
+        None => None,
+        Some("sha384") => Some(HashAlgorithm::Sha384),
+        Some("sha512") => Some(HashAlgorithm::Sha512),
+        Some(other) => reader.refuse("hash", other, "`sha384` or `sha512`"),
+    };
+    let production = reader.flag("production", usual.production);
+    if production == Some(true) && urls.is_empty() {
+        let right = "possible without `urls`: an authority of one's own shows nothing to others";
+        reader.refuse::<()>("production", "true", right);
+    }
+    Tsa {
+        own,
+        anchors,
+        urls,
+        policy,
+        interval: interval.unwrap_or(usual.interval),
+        quorum: quorum.unwrap_or(usual.quorum),
+        patience: patience.unwrap_or(usual.patience),
+        renew: renew.unwrap_or(usual.renew),
+        hash,
+        production: production.unwrap_or(usual.production),
+    }
 }
 
 fn auth(table: &toml::Table, base: &Path, problems: &mut Vec<String>) -> Option<Auth> {
@@ -191,7 +277,7 @@ fn auth(table: &toml::Table, base: &Path, problems: &mut Vec<String>) -> Option<
 fn token(reader: &mut Reader<'_, '_>, base: &Path) -> Option<Token> {
     reader.allow(&["name", "role", "file"]);
     let name = reader.demand("name", "the name of the token");
-    let role = reader.demand("role", "`reader`, `agent`, `operator` or `admin`");
+    let role = reader.demand("role", "`reader`, `agent`, `registrar`, `operator` or `admin`");
     let file = reader.demand("file", "the file that holds the token").map(|file| base.join(file));
     let name = name.and_then(|name| {
         if name.is_empty() || name.contains(':') || name.chars().any(char::is_control) {
@@ -200,8 +286,9 @@ fn token(reader: &mut Reader<'_, '_>, base: &Path) -> Option<Token> {
         Some(name)
     });
     let role = role.and_then(|role| {
-        Role::named(&role)
-            .or_else(|| reader.refuse("role", &role, "`reader`, `agent`, `operator` or `admin`"))
+        Role::named(&role).or_else(|| {
+            reader.refuse("role", &role, "`reader`, `agent`, `registrar`, `operator` or `admin`")
+        })
     });
     Some(Token { name: name?, role: role?, file: file? })
 }

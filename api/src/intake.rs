@@ -1,7 +1,7 @@
 //! What is taken in of an item: its fields are checked, and those that are searched are taken out.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use evidence::{Digest, Record, sha256};
+use evidence::{Digest, Link, Record, sha256};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -26,6 +26,8 @@ pub(crate) struct NewItem {
     pub(crate) format: String,
     pub(crate) verdict: Option<String>,
     pub(crate) summary: String,
+    /// Its place among the items of its source, and who signed it.
+    pub(crate) link: Link,
 }
 
 /// One field that is wrong.
@@ -48,6 +50,7 @@ pub(crate) enum Fault {
     NotUuid,
     TooLong,
     Control,
+    Signature,
 }
 
 impl Wrong {
@@ -70,6 +73,9 @@ impl Fault {
                 .to_owned(),
             Self::TooLong => format!("must not be longer than {NAME} bytes"),
             Self::Control => "must not contain control characters".to_owned(),
+            Self::Signature => "must be by its key (Ed25519) over the canonical form of the item \
+                without `signature`"
+                .to_owned(),
         }
     }
 }
@@ -94,9 +100,10 @@ impl NewItem {
             .and_then(|meta| reader.name(meta, &["meta", "source"]));
         let payload = reader.object(whole, "payload");
         let raw = payload.and_then(|payload| reader.text(payload, &["payload", "raw"]));
+        let link = reader.link(record);
 
-        let (true, Some(_), Some(format), Some(uuid), Some(ts), Some(kind), Some(raw)) =
-            (reader.wrong.is_empty(), version, format, uuid, ts, kind, raw)
+        let (true, Some(_), Some(format), Some(uuid), Some(ts), Some(kind), Some(raw), Some(link)) =
+            (reader.wrong.is_empty(), version, format, uuid, ts, kind, raw, link)
         else {
             return Err(reader.wrong);
         };
@@ -111,6 +118,7 @@ impl NewItem {
             format: format.to_owned(),
             verdict: payload.and_then(verdict),
             summary: payload.map(|payload| summary(payload, raw)).unwrap_or_default(),
+            link,
         })
     }
 }
@@ -198,6 +206,15 @@ impl Reader {
             self.blame(&place, Fault::NotUuid, &Value::from(text));
         }
         uuid
+    }
+
+    fn link(&mut self, record: &Record) -> Option<Link> {
+        let link = Link::read(record).ok();
+        if link.is_none() {
+            let signature = record.value().get("signature").unwrap_or(&Value::Null);
+            self.blame(&["signature"], Fault::Signature, signature);
+        }
+        link
     }
 
     fn ts(&mut self, meta: &Value) -> Option<i64> {

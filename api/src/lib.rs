@@ -24,11 +24,14 @@ mod auth;
 mod body;
 mod check;
 mod intake;
+mod integrity;
 mod problem;
 mod query;
 
 mod events;
 mod metrics;
+mod renewal;
+mod stamper;
 mod state;
 mod store;
 

@@ -16,7 +16,10 @@ use actix_web::{
     middleware::from_fn,
     web::{self, Data},
 };
-use evidence::{AnchorError, Authority, OwnAuthority, OwnAuthorityError};
+use evidence::{
+    AnchorError, Authority, OwnAuthority, OwnAuthorityError,
+    client::{Client, ClientError, Endpoint},
+};
 use sea_orm::DbErr;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info};
@@ -25,8 +28,11 @@ use crate::{
     auth::{self, Gate, TokenFileError},
     clock,
     config::{self, Config},
+    integrity::Integrity,
     metrics::Metrics,
+    renewal::Renewer,
     routes,
+    stamper::{Asked, Stamper},
     state::State,
     store::Store,
 };
@@ -109,6 +115,9 @@ pub enum StartError {
         #[source]
         cause: AnchorError,
     },
+    /// The authorities that are to be asked cannot be.
+    #[error("could not ask the authorities in `tsa.urls`")]
+    Client(#[source] ClientError),
     /// The own authority could not be opened or made.
     #[error("could not open the authority in `{}`", folder.display())]
     Authority {
@@ -182,6 +191,7 @@ async fn open(
     closing: &CancellationToken,
 ) -> Result<State, StartError> {
     let (own, authorities, anchors) = trusted(&config.tsa)?;
+    let own = own.map(Arc::new);
     let credentials = auth::credentials(&config.auth.tokens).map_err(StartError::Token)?;
     make(&config.database)
         .map_err(|cause| StartError::File { file: config.database.clone(), cause })?;
@@ -190,14 +200,42 @@ async fn open(
     let failed = |cause: crate::store::StoreError| StartError::Tokens(cause.to_string());
     store.keep_tokens(credentials).await.map_err(failed)?;
     let gate = Gate::new(config.auth.anonymous, store.tokens().await.map_err(failed)?);
+    let integrity = Arc::new(Integrity::beside(&config.database));
+    let authorities: Arc<[Authority]> = authorities.into();
+    let (checked, whole, trusted) =
+        (Arc::clone(&integrity), store.clone(), Arc::clone(&authorities));
+    let ending = closing.clone();
+    tasks.spawn(async move {
+        ending.run_until_cancelled(checked.check(&whole, &trusted)).await;
+    });
+    if let Some(asked) = asked(&config.tsa, own.as_ref(), &authorities)? {
+        let asked = Arc::new(asked);
+        let renewer = Renewer {
+            store: store.clone(),
+            asked: Arc::clone(&asked),
+            authorities: Arc::clone(&authorities),
+            before: config.tsa.renew,
+            hash: config.tsa.hash,
+        };
+        tasks.spawn(renewer.run(closing.clone()));
+        let stamper = Stamper {
+            store: store.clone(),
+            asked,
+            authorities: Arc::clone(&authorities),
+            integrity: Arc::clone(&integrity),
+            patience: config.tsa.patience,
+        };
+        tasks.spawn(stamper.run(closing.clone()));
+    }
     Ok(State {
         store,
         hub,
         gate,
         limits: config.limits.clone(),
-        authorities: authorities.into(),
+        authorities,
+        integrity,
         anchors,
-        own: own.map(Arc::new),
+        own,
         metrics: Metrics::default(),
         started_ms: clock::now_ms(),
         orders: tokio::sync::Notify::new(),
@@ -237,6 +275,7 @@ fn trusted(tsa: &config::Tsa) -> Result<Trusted, StartError> {
             .map_err(|cause| StartError::AnchorFile { file: file.clone(), cause })?;
         let name = file.file_stem().unwrap_or_default().to_string_lossy();
         let authority = Authority::from_pem(&name, pem.as_bytes())
+            .and_then(|it| it.with_policies(&tsa.policy))
             .map_err(|cause| StartError::Anchor { file: file.clone(), cause })?;
         authorities.push(authority);
         if !anchors.is_empty() && !anchors.ends_with('\n') {
@@ -245,4 +284,24 @@ fn trusted(tsa: &config::Tsa) -> Result<Trusted, StartError> {
         anchors.push_str(&pem);
     }
     Ok((own, authorities, anchors))
+}
+
+/// Who stamps what no aggregator does: authorities elsewhere, or else the own one.
+fn asked(
+    tsa: &config::Tsa,
+    own: Option<&Arc<OwnAuthority>>,
+    authorities: &[Authority],
+) -> Result<Option<Asked>, StartError> {
+    if tsa.urls.is_empty() {
+        return Ok(own.map(|it| Asked::Own(Arc::clone(it))));
+    }
+    let others = authorities.iter().skip(usize::from(own.is_some()));
+    let endpoints = tsa.urls.iter().zip(others).map(|(url, authority)| Endpoint {
+        name: authority.name().to_owned(),
+        url: url.clone(),
+        authority: authority.clone(),
+        min_interval: tsa.interval,
+    });
+    let client = Client::new(endpoints.collect()).and_then(|it| it.with_quorum(tsa.quorum));
+    client.map(|it| Some(Asked::Others(it))).map_err(StartError::Client)
 }

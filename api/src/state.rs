@@ -5,7 +5,9 @@ use std::sync::Arc;
 use evidence::{Authority, OwnAuthority};
 use tokio_util::sync::CancellationToken;
 
-use crate::{auth::Gate, config::Limits, events::Hub, metrics::Metrics, store::Store};
+use crate::{
+    auth::Gate, config::Limits, events::Hub, integrity::Integrity, metrics::Metrics, store::Store,
+};
 
 /// What the handlers share.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub(crate) struct State {
     pub(crate) anchors: String,
     pub(crate) own: Option<Arc<OwnAuthority>>,
     pub(crate) metrics: Metrics,
+    /// Whether the database is what was stored.
+    pub(crate) integrity: Arc<Integrity>,
     pub(crate) started_ms: i64,
     /// Wakes the registrar when something is wanted of it.
     pub(crate) orders: tokio::sync::Notify,

@@ -8,13 +8,17 @@ mod audit;
 mod counts;
 mod enrolments;
 mod events;
+mod gaps;
 mod ids;
 mod items;
+mod logs;
 mod operators;
 mod presence;
 mod proofs;
+mod renewals;
 mod tables;
 mod tokens;
+mod whole;
 mod writer;
 
 use std::{path::Path, sync::Arc, time::Duration};
@@ -32,8 +36,10 @@ pub(crate) use enrolments::{
 pub(crate) use items::{Fate, ItemRow, ItemsQuery, StoreItems, StoredItem};
 pub(crate) use operators::{Distrust, DistrustDevices, OperatorRow, TooMany, TrustDevices};
 pub(crate) use presence::StorePresence;
-pub(crate) use proofs::{Batch, Placed, StoreProof};
+pub(crate) use proofs::{Batch, LogPart, Placed, StoreProof};
+pub(crate) use renewals::{KeepRenewals, Renewal};
 pub(crate) use tokens::Credential;
+pub(crate) use whole::NoteFaults;
 
 use self::{
     ids::Ids,

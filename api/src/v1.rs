@@ -7,11 +7,13 @@ pub(crate) mod enrolments;
 pub(crate) mod events;
 pub(crate) mod evidence;
 pub(crate) mod items;
+pub(crate) mod logs;
 pub(crate) mod members;
 pub(crate) mod operators;
 pub(crate) mod presence;
 pub(crate) mod proofs;
 pub(crate) mod summary;
+pub(crate) mod verify;
 
 use serde::Serialize;
 

@@ -11,6 +11,8 @@ use runtime::{
 };
 use tokio::time::Instant;
 
+use crate::chain;
+
 mod audit;
 mod order;
 mod policy;
@@ -140,7 +142,8 @@ impl Chat {
         }
         let Asked { who, order, allowed, answer } = asked;
         let change = audit::change(ctx, who, order, answer.way(), *allowed)?;
-        match ctx.store().commit(vec![change]).await {
+        let links = chain::link(ctx, &[change]).await?;
+        match ctx.store().commit(links.changes).await {
             Err(StoreError::Full { .. }) => return Ok(State::NoRoom),
             kept => kept?,
         }

@@ -6,7 +6,10 @@ use runtime::{Behaviour, Context, Failure, Fields, Setting, StoreError, states};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::queue::{self, OUTBOX, Parcel};
+use crate::{
+    chain,
+    queue::{self, OUTBOX, Parcel},
+};
 
 mod builtin;
 mod command;
@@ -299,7 +302,8 @@ impl Check {
     async fn keep(&mut self, ctx: &mut Context) -> Result<State, Failure> {
         if let Some((id, item)) = &self.made {
             let change = queue::push(OUTBOX, id.to_string(), &Parcel::Item(item.clone()))?;
-            match ctx.store().commit(vec![change]).await {
+            let links = chain::link(ctx, &[change]).await?;
+            match ctx.store().commit(links.changes).await {
                 Err(StoreError::Full { .. }) => return Ok(State::NoRoom),
                 kept => kept?,
             }

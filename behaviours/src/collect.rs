@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use evidence::Record;
+use evidence::{Link, Record};
 use runtime::{
     AgentId, Behaviour, Chain, Change, Context, Failure, Message, Performative, Slot, StoreError,
     Template, states,
 };
 use serde_json::{Value, value::RawValue};
-use types::{Content, Item, Items, Presences, Receipt};
+use types::{Content, Item, Items, KnownCheckpoint, Presences, Receipt};
 
 use crate::{
+    anchor::STAMPED,
     queue::{self, ANCHOR, FORWARD, Parcel, Pending},
     report::presence_key,
 };
@@ -61,11 +62,19 @@ pub struct Collect {
     messages: Vec<Arc<Message>>,
     changes: Vec<Change>,
     answers: Vec<Message>,
+    /// The newest stamped checkpoint of the log in which these items will be.
+    checkpoint: Option<KnownCheckpoint>,
 }
 
 impl From<Settings> for Collect {
     fn from(settings: Settings) -> Self {
-        Self { settings, messages: Vec::new(), changes: Vec::new(), answers: Vec::new() }
+        Self {
+            settings,
+            messages: Vec::new(),
+            changes: Vec::new(),
+            answers: Vec::new(),
+            checkpoint: None,
+        }
     }
 }
 
@@ -82,6 +91,8 @@ impl Behaviour for Collect {
                 {
                     self.messages.push(message);
                 }
+                let stamped = ctx.store().note(STAMPED)?;
+                self.checkpoint = stamped.map(|it| serde_json::from_slice(&it)).transpose()?;
                 for message in std::mem::take(&mut self.messages) {
                     self.take_in(&message)?;
                 }
@@ -114,7 +125,8 @@ impl Behaviour for Collect {
 
 impl Collect {
     fn take_in(&mut self, message: &Message) -> Result<(), serde_json::Error> {
-        let mut receipt = Receipt::default();
+        let checkpoint = self.checkpoint.clone();
+        let mut receipt = Receipt { checkpoint, ..Receipt::default() };
         if message.ontology() == Some(Presences::ONTOLOGY) {
             self.take_presences(message, &mut receipt)?;
         } else {
@@ -220,6 +232,7 @@ fn admit(item: &RawValue, message: &Message) -> Result<(uuid::Uuid, Record), (St
         Record::parse(item.get().as_bytes()).map_err(|error| refuse(Chain(&error).to_string()))?;
     let read: Item = serde::Deserialize::deserialize(record.value())
         .map_err(|error| refuse(format!("not an item: {error}")))?;
+    Link::read(&record).map_err(|error| refuse(Chain(&error).to_string()))?;
     let Some(sender) = message.from.as_ref().map(AgentId::bare) else {
         return Err(refuse("nobody says to have sent it".to_owned()));
     };

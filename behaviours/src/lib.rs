@@ -34,6 +34,7 @@ pub mod trust;
 
 pub mod sentry;
 
+mod chain;
 mod http;
 mod patience;
 mod queue;

@@ -12,6 +12,7 @@ use types::{Content, Items, Presence, Presences, Receipt, Show};
 use uuid::Uuid;
 
 use crate::{
+    chain,
     patience::Patience,
     queue::{self, OUTBOX, Parcel},
 };
@@ -222,6 +223,9 @@ impl Report {
         if changes.is_empty() {
             tracing::debug!("the receiver keeps nothing of what it was told");
             return Ok(State::Resting);
+        }
+        if let Some(checkpoint) = &receipt.checkpoint {
+            changes.extend(chain::remember(ctx, checkpoint)?);
         }
         queue::settle(ctx, changes).await?;
         if let Some(receiver) = &self.receiver {

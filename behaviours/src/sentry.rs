@@ -11,6 +11,7 @@ use types::Violation;
 use uuid::Uuid;
 
 use crate::{
+    chain,
     patience::until,
     queue::{self, OUTBOX, Parcel},
 };
@@ -96,7 +97,8 @@ impl Sentry {
                 self.waiting.clear();
                 break;
             }
-            match ctx.store().commit(vec![change(ctx, refused)?]).await {
+            let links = chain::link(ctx, &[change(ctx, refused)?]).await?;
+            match ctx.store().commit(links.changes).await {
                 Err(StoreError::Full { .. }) => {
                     self.retry = Some(Instant::now() + ONCE);
                     return Ok(State::NoRoom);

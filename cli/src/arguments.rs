@@ -293,12 +293,17 @@ pub(crate) enum Drawing {
 /// Is this evidence genuine? Answered offline.
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// A bundle, as the API hands it out.
-    pub(crate) bundle: PathBuf,
-    /// Certificates of the authority that you trust, in PEM [default: those of the platform in
-    /// the data folder, if there is one].
+    /// Bundles as the API hands them out; time stamps (RFC 3161) of files beside them that are
+    /// called the same without `.tst` or `.tsr`; folders of either.
+    #[arg(required = true, value_name = "BUNDLE")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// The file of which the one time stamp that is named is, if it is not beside it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) of: Option<PathBuf>,
+    /// Certificates of an authority that you trust, in PEM; may be given again and again
+    /// [default: those of the platform in the data folder, if there is one].
     #[arg(long, value_name = "CA.pem")]
-    pub(crate) anchor: Option<PathBuf>,
+    pub(crate) anchor: Vec<PathBuf>,
     /// The data folder of a platform on this machine.
     #[arg(long, value_name = "DIR", default_value = "vedette-data")]
     pub(crate) data: PathBuf,

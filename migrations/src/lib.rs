@@ -7,6 +7,9 @@
 mod m20261101_000001_first;
 mod m20261124_000002_presence;
 mod m20261124_000003_enrolments;
+mod m20261124_000004_policy;
+mod m20261124_000005_chains;
+mod m20261124_000006_renewals;
 mod migrator;
 
 pub use migrator::Migrator;

@@ -2,7 +2,10 @@
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
-use crate::{m20261101_000001_first, m20261124_000002_presence, m20261124_000003_enrolments};
+use crate::{
+    m20261101_000001_first, m20261124_000002_presence, m20261124_000003_enrolments,
+    m20261124_000004_policy, m20261124_000005_chains, m20261124_000006_renewals,
+};
 
 /// Brings a database up to date; what was done is recorded in the database itself.
 #[derive(Debug)]
@@ -14,6 +17,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261101_000001_first::Migration),
             Box::new(m20261124_000002_presence::Migration),
             Box::new(m20261124_000003_enrolments::Migration),
+            Box::new(m20261124_000004_policy::Migration),
+            Box::new(m20261124_000005_chains::Migration),
+            Box::new(m20261124_000006_renewals::Migration),
         ]
     }
 }

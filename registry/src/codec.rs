@@ -96,7 +96,7 @@ pub(crate) fn read(stanza: message::Message, me: &AgentId) -> Option<Message> {
     message.performative = None;
     message.id = stanza.id.map(|id| id.0.into());
     message.from = stanza.from.map(|from| AgentId::from(from.as_str()));
-    let form = stanza.payloads.iter().find(|it| it.is("x", ns::DATA_FORMS) && is_ours(it));
+    let form = our_form(&stanza.payloads);
     let reply = stanza.payloads.iter().find(|it| it.is("reply", REPLY));
     if let Some(id) = reply.filter(|_| form.is_none()).and_then(|it| it.attr("id")) {
         message.set(Slot::InReplyTo, id);
@@ -117,6 +117,17 @@ pub(crate) fn read(stanza: message::Message, me: &AgentId) -> Option<Message> {
         message.set(Slot::ConversationId, thread.id);
     }
     Some(message)
+}
+
+/// The ontology of the message that [`read`] would make of a stanza.
+pub(crate) fn ontology(stanza: &message::Message) -> Option<String> {
+    let fields = our_form(&stanza.payloads).into_iter().flat_map(fields).take(FIELDS);
+    fields.filter(|(name, _)| Slot::from(*name) == Slot::Ontology).last().map(|(_, value)| value)
+}
+
+/// The form that says what a message is; others may stand beside it.
+fn our_form(payloads: &[Element]) -> Option<&Element> {
+    payloads.iter().find(|it| it.is("x", ns::DATA_FORMS) && is_ours(it))
 }
 
 fn is_ours(form: &Element) -> bool {

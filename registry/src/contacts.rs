@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use runtime::AgentId;
-use types::{Presence, Show};
+use tracing::info;
+use types::{Policy, Presence, Show};
 use xmpp_parsers::roster::{Item, Subscription};
 
 use crate::{Account, Subscriptions};
@@ -163,6 +164,11 @@ impl Contacts {
             return None;
         }
         let connections = self.present.entry(account).or_default();
+        if let Some(policy) = heard.policy
+            && connections.values().all(|it| it.policy != Some(policy))
+        {
+            tell(&heard.jid, policy);
+        }
         if heard.show == Show::Unavailable {
             connections.remove(from);
         } else if connections.len() < CONNECTIONS || connections.contains_key(from) {
@@ -174,6 +180,23 @@ impl Contacts {
             Presence { show: Show::Unavailable, why, ..heard }
         };
         Some(speaker.cloned().unwrap_or_else(gone))
+    }
+
+    /// Looks again at how who is there is spoken to, and says of whom that is new.
+    pub(crate) fn reconsider(&mut self, policy: impl Fn(&AgentId) -> Policy) -> Vec<Presence> {
+        let mut changed = Vec::new();
+        for (account, connections) in &mut self.present {
+            let policy = policy(account);
+            let mut is_new = false;
+            for presence in connections.values_mut() {
+                is_new |= presence.policy.replace(policy) != Some(policy);
+            }
+            if is_new {
+                tell(account.as_str(), policy);
+                changed.extend(connections.values().max_by_key(|it| it.priority).cloned());
+            }
+        }
+        changed
     }
 
     /// Forgets who is there, since the connection is gone, and says so of each.
@@ -190,6 +213,10 @@ impl Contacts {
     fn unseen(&self) -> Vec<AgentId> {
         self.allowed.iter().filter(|who| !self.sees(who)).cloned().collect()
     }
+}
+
+fn tell(peer: &str, policy: Policy) {
+    info!(message.peer = peer, policy = policy.name(), "speaks with `{peer}`: {}", policy.name());
 }
 
 #[cfg(test)]
@@ -243,6 +270,16 @@ mod tests {
         assert_eq!(note("registry@test/2", Show::Available, 5), Show::Available);
         assert_eq!(note("registry@test/2", Show::Unavailable, 0), Show::Away);
         assert_eq!(note("registry@test/1", Show::Unavailable, 0), Show::Unavailable);
+    }
+
+    #[test]
+    fn who_is_spoken_to_otherwise_than_before_is_told_once() {
+        let mut contacts = contacts();
+        let (from, heard) = presence("registry@test/1", Show::Available, 1);
+        contacts.note(&from, heard).unwrap();
+        let told = contacts.reconsider(|_| Policy::Sealed);
+        assert_eq!(told.iter().map(|it| it.policy).collect::<Vec<_>>(), [Some(Policy::Sealed)]);
+        assert_eq!(contacts.reconsider(|_| Policy::Sealed), []);
     }
 
     fn item(jid: &str, subscription: Subscription) -> Item {

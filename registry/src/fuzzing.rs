@@ -2,6 +2,8 @@
 
 #![expect(clippy::expect_used, reason = "what must not happen is to be found")]
 
+mod sealed;
+
 use std::{
     io,
     pin::Pin,
@@ -12,6 +14,8 @@ use runtime::{AgentId, Clock, Desk, FormField, Page, fuzzing::Target};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio_xmpp::minidom::Element;
 use xmpp_parsers::{iq::IqHeader, message, presence};
+
+pub use self::sealed::{answered, heard};
 
 use crate::{
     Members, Token, VerifyingKey, announce, codec, commands::Commands, enrolment as proofs, form,
@@ -72,6 +76,8 @@ pub const TARGETS: &[Target] = &[
             "{\"jid\": \"a@test\", \"device\": 7, \"identity\": \"2222222222222222222222222222222222222222222222222222222222222222\", \"evidence_key\": \"3333333333333333333333333333333333333333333333333333333333333333\", \"registry\": \"4444444444444444444444444444444444444444444444444444444444444444\", \"nonce\": \"5555555555555555555555555555555555555555555555555555555555555555\", \"mac\": \"6666666666666666666666666666666666666666666666666666666666666666\", \"identity_proof\": \"77777777777777777777777777777777777777777777777777777777777777777777777777777777777777777777777777777777777777777777777777777777\", \"evidence_proof\": \"88888888888888888888888888888888888888888888888888888888888888888888888888888888888888888888888888888888888888888888888888888888\"}",
         ],
     },
+    Target { name: "heard", read: heard, seeds: sealed::STANZAS },
+    Target { name: "answered", read: answered, seeds: sealed::ANSWERS },
     Target {
         name: "guard",
         read: stream,

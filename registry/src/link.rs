@@ -101,7 +101,11 @@ impl Link {
         state: Arc<watch::Sender<LinkState>>,
         tasks: TaskTracker,
     ) -> Result<Self, RoadError> {
-        let open = |it| Sealer::open(account.jid.as_str(), it, Clock::system());
+        let open = |it: Sealing| {
+            let path = it.store.clone();
+            let opened = Sealer::open(account.jid.as_str(), it, Clock::system());
+            opened.map_err(|source| RoadError::Keys { path, source })
+        };
         let sealer = sealing.map(open).transpose()?;
         let mut dialler = Dialler::new(&account, Arc::clone(&state), tasks)?;
         Ok(Self {

@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    path::PathBuf,
     pin::Pin,
     sync::{
         Arc,
@@ -48,8 +49,13 @@ pub enum RoadError {
     #[error("the connection cannot be secured")]
     Tls(#[from] TlsError),
     /// The keys cannot be opened.
-    #[error("the keys that messages are sealed with cannot be opened")]
-    Keys(#[from] StoreError),
+    #[error("the keys in `{}`, which messages are sealed with, cannot be opened", path.display())]
+    Keys {
+        /// Where they are.
+        path: PathBuf,
+        /// Why.
+        source: StoreError,
+    },
 }
 
 /// An XMPP connection that mends itself.

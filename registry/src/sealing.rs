@@ -15,7 +15,7 @@ use runtime::{AgentId, Clock};
 use tokio::sync::watch;
 use tokio_xmpp::minidom::Element;
 use tracing::{info, warn};
-use types::OPERATOR;
+use types::{OPERATOR, Policy};
 use xmpp_parsers::message;
 
 use crate::{DeviceIdentity, Members};
@@ -24,7 +24,7 @@ mod content;
 mod policy;
 mod publishing;
 
-pub use policy::{Policies, Policy};
+pub use policy::Policies;
 pub(crate) use publishing::Asked;
 
 /// What an agent needs to seal.
@@ -104,17 +104,26 @@ impl Sealer {
             people: true,
         };
         let now = clock.now_ms().div_euclid(1000);
-        let records = match SqliteStore::open(&store) {
+        let open = || {
+            let mut machine = Machine::open(SqliteStore::open(&store)?, settings.clone(), now)?;
+            let committed = machine.commit()?;
+            Ok((machine, committed))
+        };
+        let mut refused = Vec::new();
+        let (machine, committed) = match open() {
             Err(StoreError::Damaged(error)) => {
                 let aside = store.with_extension("damaged");
                 warn!(%error, "the store of keys is damaged; it is now `{}`", aside.display());
-                std::fs::rename(&store, aside).map_err(|it| StoreError::Failed(it.into()))?;
-                SqliteStore::open(&store)?
+                std::fs::rename(&store, &aside).map_err(|it| StoreError::Failed(it.into()))?;
+                let what = format!(
+                    "the store of our keys was damaged and is now `{}`; all sessions are new",
+                    aside.display()
+                );
+                refused.push(Refused { who: account.to_owned(), what });
+                open()?
             }
             opened => opened?,
         };
-        let mut machine = Machine::open(records, settings, now)?;
-        let committed = machine.commit()?;
         let mut sealer = Self {
             machine,
             members,
@@ -123,7 +132,7 @@ impl Sealer {
             asked: HashMap::new(),
             next: 0,
             one_item: false,
-            refused: Vec::new(),
+            refused,
             committed,
         };
         sealer.believe();

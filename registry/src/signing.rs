@@ -9,6 +9,7 @@ use std::{
 
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use base64::prelude::{BASE64_STANDARD, Engine};
+use runtime::EvidenceKey;
 use rustls_pki_types::{PrivatePkcs8KeyDer, pem::PemObject};
 use zeroize::Zeroizing;
 
@@ -66,6 +67,14 @@ impl SigningKey {
         key_file::write(path, Zeroizing::new(pem).as_bytes())
     }
 
+    /// The same one each time.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn of_seed(seed: [u8; 32]) -> Self {
+        let pair = Ed25519KeyPair::from_seed_unchecked(&seed);
+        #[expect(clippy::expect_used, reason = "32 bytes are always a seed")]
+        Self(Arc::new(pair.expect("32 bytes")))
+    }
+
     /// Its public half.
     pub fn public(&self) -> VerifyingKey {
         let mut bytes = [0; 32];
@@ -78,6 +87,16 @@ impl SigningKey {
         let mut bytes = [0; 64];
         bytes.copy_from_slice(self.0.sign(message).as_ref());
         bytes
+    }
+}
+
+impl EvidenceKey for SigningKey {
+    fn public(&self) -> [u8; 32] {
+        Self::public(self).0
+    }
+
+    fn sign(&self, message: &[u8]) -> [u8; 64] {
+        Self::sign(self, message)
     }
 }
 

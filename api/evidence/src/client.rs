@@ -14,7 +14,7 @@ use tokio::time::Instant;
 pub use error::{ClientError, Failure, Reason, StampError};
 
 use crate::clock::system_time;
-use crate::digest::Digest;
+use crate::digest::{Digest, HashAlgorithm};
 use crate::request::Request;
 use crate::trust::{Authority, Trust};
 use crate::verify::{Verified, accept};
@@ -45,6 +45,7 @@ pub struct Endpoint {
 pub struct Client {
     http: reqwest::Client,
     timeout: Duration,
+    quorum: usize,
     endpoints: Vec<(Endpoint, Turn)>,
 }
 
@@ -69,7 +70,7 @@ impl Client {
         }
         let http = exchange::http(&endpoints)?;
         let endpoints = endpoints.into_iter().map(|endpoint| (endpoint, Turn::default()));
-        Ok(Self { http, timeout: TIMEOUT, endpoints: endpoints.collect() })
+        Ok(Self { http, timeout: TIMEOUT, quorum: 1, endpoints: endpoints.collect() })
     }
 
     /// The same, with this much time for an endpoint from the first byte sent to the last byte
@@ -80,18 +81,66 @@ impl Client {
         self
     }
 
+    /// The same, with time stamps of so many different authorities wanted for a digest, at least
+    /// one; otherwise one.
+    pub fn with_quorum(mut self, quorum: usize) -> Result<Self, ClientError> {
+        let names = self.endpoints.iter().map(|(it, _)| it.authority.name());
+        let authorities = names.collect::<std::collections::BTreeSet<_>>().len();
+        if !(1..=authorities).contains(&quorum) {
+            return Err(ClientError::Quorum { quorum, authorities });
+        }
+        self.quorum = quorum;
+        Ok(self)
+    }
+
     /// A time stamp over `digest` from the first endpoint that gives one that holds.
     pub async fn stamp(&self, digest: &Digest) -> Result<Stamp, StampError> {
+        let mut stamps = Vec::new();
+        self.ask_for(HashAlgorithm::Sha256, digest, 1, &mut stamps).await?;
+        stamps.pop().ok_or(StampError { retry_after: Duration::ZERO, failures: Vec::new() })
+    }
+
+    /// Adds to the time stamps over `digest` until there are those of enough authorities. Those
+    /// that were got stay when others fail, and need not be asked for again.
+    pub async fn stamps(&self, digest: &Digest, stamps: &mut Vec<Stamp>) -> Result<(), StampError> {
+        self.ask_for(HashAlgorithm::Sha256, digest, self.quorum, stamps).await
+    }
+
+    /// A time stamp over a digest by another hash function.
+    pub async fn stamp_over(
+        &self,
+        hash: HashAlgorithm,
+        digest: &[u8],
+    ) -> Result<Stamp, StampError> {
+        let mut stamps = Vec::new();
+        self.ask_for(hash, digest, 1, &mut stamps).await?;
+        stamps.pop().ok_or(StampError { retry_after: Duration::ZERO, failures: Vec::new() })
+    }
+
+    async fn ask_for(
+        &self,
+        hash: HashAlgorithm,
+        digest: &[u8],
+        quorum: usize,
+        stamps: &mut Vec<Stamp>,
+    ) -> Result<(), StampError> {
         let mut failures = Vec::new();
         for (endpoint, turn) in &self.endpoints {
+            if stamps.len() >= quorum {
+                return Ok(());
+            }
+            // By authority: two tokens of one are the word of one.
+            if stamps.iter().any(|it| it.authority == endpoint.authority.name()) {
+                continue;
+            }
             let asked = match turn.take(Instant::now(), endpoint.min_interval) {
-                Ok(()) => self.ask(endpoint, digest).await,
+                Ok(()) => self.ask(endpoint, hash, digest).await,
                 Err(wait) => Err(Reason::NotYet { wait }),
             };
             match asked {
                 Ok(stamp) => {
                     turn.succeeded();
-                    return Ok(stamp);
+                    stamps.push(stamp);
                 }
                 Err(reason) => {
                     if !matches!(reason, Reason::NotYet { .. }) {
@@ -101,15 +150,25 @@ impl Client {
                 }
             }
         }
-        let waits = self.endpoints.iter().map(|(_, turn)| turn.wait(Instant::now()));
+        if stamps.len() >= quorum {
+            return Ok(());
+        }
+        let has = |it: &Endpoint| stamps.iter().any(|got| got.authority == it.authority.name());
+        let missing = self.endpoints.iter().filter(|(it, _)| !has(it));
+        let waits = missing.map(|(_, turn)| turn.wait(Instant::now()));
         Err(StampError { retry_after: waits.min().unwrap_or_default(), failures })
     }
 
-    async fn ask(&self, endpoint: &Endpoint, digest: &Digest) -> Result<Stamp, Reason> {
+    async fn ask(
+        &self,
+        endpoint: &Endpoint,
+        hash: HashAlgorithm,
+        digest: &[u8],
+    ) -> Result<Stamp, Reason> {
         let authority = &endpoint.authority;
         let request = match authority.policies() {
-            [only] => Request::under_policy(digest, *only),
-            _ => Request::new(digest),
+            [only] => Request::under_policy(hash, digest, *only),
+            _ => Request::over(hash, digest),
         };
         let answer = exchange::post(&self.http, endpoint, request.to_der(), self.timeout).await?;
         let now = system_time().as_secs();

@@ -21,7 +21,7 @@ pub(crate) fn sha1(data: &[u8]) -> Vec<u8> {
 }
 
 /// The hash functions that are accepted in tokens and evidence records (RFC 5754 section 2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum HashAlgorithm {
     /// SHA-256, 32 bytes.

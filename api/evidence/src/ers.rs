@@ -98,21 +98,62 @@ pub struct EvidenceRecord {
 impl EvidenceRecord {
     /// The record for one leaf of a batch whose root has this token (DER).
     pub fn new(leaf: &Digest, path: &[Digest], token: &[u8]) -> der::Result<Self> {
-        let group = |digest: &Digest| Ok(vec![OctetString::new(digest.as_slice())?]);
-        let groups: der::Result<Vec<_>> = std::iter::once(leaf).chain(path).map(group).collect();
-        let hash = HashAlgorithm::Sha256.identifier();
+        let hash = HashAlgorithm::Sha256;
+        let path: Vec<Vec<u8>> = path.iter().map(|it| it.to_vec()).collect();
         Ok(Self {
             version: 1,
-            digest_algorithms: vec![hash.clone()],
+            digest_algorithms: vec![hash.identifier()],
             crypto_infos: None,
             encryption_info: None,
-            sequence: vec![vec![ArchiveTimeStamp {
-                digest_algorithm: Some(hash),
-                attributes: None,
-                reduced_hashtree: if path.is_empty() { None } else { Some(groups?) },
-                time_stamp: Any::from_der(token)?,
-            }]],
+            sequence: vec![vec![ArchiveTimeStamp::new(hash, leaf, &path, token)?]],
         })
+    }
+
+    /// What a time stamp that renews the newest one is for: the hash of its token
+    /// (RFC 4998 section 5.1), by the function of its chain.
+    pub fn renewal_value(&self) -> Result<(HashAlgorithm, Vec<u8>), EvidenceRecordError> {
+        let number = self.sequence.iter().map(Vec::len).sum();
+        let newest = self.sequence.last().and_then(|it| it.last());
+        let newest = newest.ok_or(EvidenceRecordError::Empty)?;
+        let hash = newest.hash(number)?;
+        Ok((hash, hash.digest(&newest.time_stamp.to_der()?)))
+    }
+
+    /// Adds a time stamp that renews the newest one: over [`renewal_value`](Self::renewal_value),
+    /// by a path when it is for many.
+    pub fn renew(&mut self, path: &[Vec<u8>], token: &[u8]) -> Result<(), EvidenceRecordError> {
+        let (hash, value) = self.renewal_value()?;
+        let stamp = ArchiveTimeStamp::new(hash, &value, path, token)?;
+        self.sequence.last_mut().ok_or(EvidenceRecordError::Empty)?.push(stamp);
+        Ok(())
+    }
+
+    /// What a time stamp that begins a chain by another hash function is for: the data, and all
+    /// that shows when it existed so far (RFC 4998 section 5.2, hash-tree renewal).
+    pub fn rehashed_value(
+        &self,
+        hash: HashAlgorithm,
+        data: &[u8],
+    ) -> Result<Vec<u8>, EvidenceRecordError> {
+        Ok(self.value_of_chain(self.sequence.len(), hash, data)?)
+    }
+
+    /// Begins a chain by another hash function: over [`rehashed_value`](Self::rehashed_value), by a
+    /// path when it is for many.
+    pub fn rehash(
+        &mut self,
+        hash: HashAlgorithm,
+        data: &[u8],
+        path: &[Vec<u8>],
+        token: &[u8],
+    ) -> Result<(), EvidenceRecordError> {
+        let value = self.rehashed_value(hash, data)?;
+        let stamp = ArchiveTimeStamp::new(hash, &value, path, token)?;
+        if self.digest_algorithms.iter().all(|it| it.oid != hash.oid()) {
+            self.digest_algorithms.push(hash.identifier());
+        }
+        self.sequence.push(vec![stamp]);
+        Ok(())
     }
 
     /// Reads the DER of a record.
@@ -187,6 +228,19 @@ impl EvidenceRecord {
 }
 
 impl ArchiveTimeStamp {
+    fn new(hash: HashAlgorithm, value: &[u8], path: &[Vec<u8>], token: &[u8]) -> der::Result<Self> {
+        let group = |digest: &[u8]| Ok(vec![OctetString::new(digest)?]);
+        let siblings = path.iter().map(Vec::as_slice);
+        let groups: der::Result<Vec<_>> =
+            std::iter::once(value).chain(siblings).map(group).collect();
+        Ok(Self {
+            digest_algorithm: Some(hash.identifier()),
+            attributes: None,
+            reduced_hashtree: if path.is_empty() { None } else { Some(groups?) },
+            time_stamp: Any::from_der(token)?,
+        })
+    }
+
     /// The hash function of the tree; `number` is the place of this time stamp, for the error.
     fn hash(&self, number: usize) -> Result<HashAlgorithm, EvidenceRecordError> {
         let oid = if let Some(algorithm) = &self.digest_algorithm {
@@ -225,5 +279,45 @@ impl ArchiveTimeStamp {
             });
         }
         node
+    }
+}
+
+/// A hash tree over values of any accepted hash function, built as
+/// [`BatchTree`](crate::BatchTree) is.
+#[derive(Clone, Debug)]
+pub struct HashTree {
+    levels: Vec<Vec<Vec<u8>>>,
+}
+
+impl HashTree {
+    /// The tree over values, or nothing when there are none.
+    pub fn new(hash: HashAlgorithm, values: Vec<Vec<u8>>) -> Option<Self> {
+        let mut levels = Vec::new();
+        let mut level = values;
+        while level.len() > 1 {
+            let parent = |children: &[Vec<u8>]| match children {
+                [one, other] => {
+                    let (first, second) = if one <= other { (one, other) } else { (other, one) };
+                    hash.digest(&[first.as_slice(), second].concat())
+                }
+                carried => carried.concat(),
+            };
+            let parents = level.chunks(2).map(parent).collect();
+            levels.push(std::mem::replace(&mut level, parents));
+        }
+        level.first()?;
+        levels.push(level);
+        Some(Self { levels })
+    }
+
+    /// What is stamped.
+    pub fn root(&self) -> &[u8] {
+        self.levels.last().and_then(|it| it.first()).map_or(&[], Vec::as_slice)
+    }
+
+    /// The siblings on the way from a value up to the root.
+    pub fn path(&self, place: usize) -> Vec<Vec<u8>> {
+        let siblings = self.levels.iter().enumerate();
+        siblings.filter_map(|(height, level)| level.get((place >> height) ^ 1)).cloned().collect()
     }
 }

@@ -31,6 +31,7 @@
 //! ```
 
 mod digest;
+mod link;
 mod record;
 
 mod batch;
@@ -49,6 +50,8 @@ pub mod client;
 
 pub mod ers;
 
+pub mod log;
+
 mod bundle;
 
 mod ber;
@@ -59,13 +62,14 @@ mod tlv;
 pub mod wire;
 
 pub use batch::{BatchTree, fold};
-pub use bundle::{Bundle, BundleError, Verdict};
+pub use bundle::{After, Before, Beside, Bundle, BundleError, LogPlace, Place, Verdict, Word};
 pub use digest::{Digest, HashAlgorithm, sha256};
 pub use gen_time::GenTime;
+pub use link::{Link, LinkError};
 pub use own::{Files, OwnAuthority, OwnAuthorityError};
 pub use record::{Record, RecordError};
 pub use request::Request;
 pub use response::MAX_RESPONSE;
 pub use token::TokenError;
 pub use trust::{AnchorError, Authority, Trust};
-pub use verify::{Verified, accept, verify, verify_any};
+pub use verify::{Verified, accept, valid_until, verify, verify_any, verify_data};

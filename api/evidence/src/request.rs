@@ -17,12 +17,17 @@ pub struct Request {
 impl Request {
     /// Asks for this digest, with a random nonce of 128 bits, and for the certificates in the token.
     pub fn new(digest: &Digest) -> Self {
-        Self::build(digest, None)
+        Self::build(HashAlgorithm::Sha256, digest, None)
+    }
+
+    /// The same for a digest by another hash function, of that function's length.
+    pub fn over(hash: HashAlgorithm, digest: &[u8]) -> Self {
+        Self::build(hash, digest, None)
     }
 
     /// The same, under this policy and no other.
-    pub fn under_policy(digest: &Digest, policy: ObjectIdentifier) -> Self {
-        Self::build(digest, Some(policy))
+    pub fn under_policy(hash: HashAlgorithm, digest: &[u8], policy: ObjectIdentifier) -> Self {
+        Self::build(hash, digest, Some(policy))
     }
 
     /// What is sent: `application/timestamp-query`.
@@ -38,17 +43,22 @@ impl Request {
         self.message.req_policy
     }
 
+    pub(crate) fn hash(&self) -> HashAlgorithm {
+        let oid = self.message.message_imprint.hash_algorithm.oid;
+        HashAlgorithm::from_oid(oid).unwrap_or(HashAlgorithm::Sha256)
+    }
+
     pub(crate) fn imprint(&self) -> &[u8] {
         self.message.message_imprint.hashed_message.as_bytes()
     }
 
     #[expect(clippy::expect_used, reason = "a few short fields of fixed size always encode")]
-    fn build(digest: &Digest, policy: Option<ObjectIdentifier>) -> Self {
+    fn build(hash: HashAlgorithm, digest: &[u8], policy: Option<ObjectIdentifier>) -> Self {
         let message = TimeStampReq {
             version: 1,
             message_imprint: MessageImprint {
-                hash_algorithm: HashAlgorithm::Sha256.identifier(),
-                hashed_message: OctetString::new(digest.as_slice()).expect("32 bytes"),
+                hash_algorithm: hash.identifier(),
+                hashed_message: OctetString::new(digest).expect("a few bytes"),
             },
             req_policy: policy,
             nonce: Some(Int::new(&random::positive::<16>()).expect("16 bytes")),

@@ -85,7 +85,7 @@ pub fn accept(
     let expected = Expected {
         nonce: request.nonce(),
         policy: request.policy(),
-        ..Expected::imprint(HashAlgorithm::Sha256, request.imprint())
+        ..Expected::imprint(request.hash(), request.imprint())
     };
     let verified = judge(&Token::parse(&token)?, expected, authority)?;
     let off_by_s = verified.gen_time.unix_seconds().abs_diff(now_unix);
@@ -107,6 +107,22 @@ pub fn verify(
     judge(&Token::parse(&token)?, Expected::imprint(HashAlgorithm::Sha256, digest), authority)
 }
 
+/// Until when a token can be verified without being renewed: the end of its signer's certificate,
+/// or of the anchor that it leads to if that is earlier; in seconds since 1970.
+pub fn valid_until(token: &[u8], authority: &Authority) -> Result<u64, TokenError> {
+    let token = token::in_der(token);
+    let token = Token::parse(&token)?;
+    let attributes = Attributes::check(&token.signer, token.info_der)?;
+    let signer = Signer::find(&token, &attributes, authority)?;
+    let end = |it: &x509_cert::Certificate| {
+        it.tbs_certificate.validity.not_after.to_unix_duration().as_secs()
+    };
+    let anchor = chain::check(&signer, &token, authority)?;
+    let anchors = authority.anchors().iter().filter(|it| it.subject() == anchor);
+    let anchor = anchors.map(|it| end(&it.certificate)).max().unwrap_or(u64::MAX);
+    Ok(end(&signer.certificate).min(anchor))
+}
+
 /// Like [`verify`], against the first of several authorities that vouches for the token.
 pub fn verify_any<'a>(
     token: &[u8],
@@ -114,6 +130,31 @@ pub fn verify_any<'a>(
     authorities: &'a [Authority],
 ) -> Result<(&'a Authority, Verified), TokenError> {
     verify_imprint(token, HashAlgorithm::Sha256, digest, authorities)
+}
+
+/// Checks offline that a token, or an authority's answer with one in it, is the time stamp of one
+/// of these authorities over `data`, by whichever accepted hash function.
+pub fn verify_data<'a>(
+    stamp: &[u8],
+    data: &[u8],
+    authorities: &'a [Authority],
+) -> Result<(&'a Authority, Verified), TokenError> {
+    if stamp.len() > MAX_RESPONSE {
+        return Err(TokenError::TooLarge { size: stamp.len() });
+    }
+    let answer = response::in_der(stamp);
+    let token = match response::split(&answer) {
+        Ok((status, token)) => {
+            response::check(&status)?;
+            token.ok_or(TokenError::NoToken)?
+        }
+        // Not an answer, so a token by itself, or nothing.
+        Err(_) => stamp,
+    };
+    let token = token::in_der(token);
+    let hash = Token::parse(&token)?.info.message_imprint.hash_algorithm.oid;
+    let hash = HashAlgorithm::from_oid(hash).unwrap_or(HashAlgorithm::Sha256);
+    verify_imprint(&token, hash, &hash.digest(data), authorities)
 }
 
 pub(crate) fn verify_imprint<'a>(

@@ -1,6 +1,6 @@
 //! Takes values out of a table of TOML and remembers what is wrong with them.
 
-use std::str::FromStr;
+use std::{str::FromStr, time::Duration};
 
 use toml::{Table, Value};
 
@@ -89,6 +89,19 @@ impl<'t, 'p> Reader<'t, 'p> {
             Ok(value) => Some(value),
             Err(_) => self.refuse(key, text, right),
         }
+    }
+
+    /// A time such as `15s`; `usual` when nothing is said.
+    pub(super) fn time(&mut self, key: &str, usual: Duration) -> Option<Duration> {
+        let Some(value) = self.table.get(key) else { return Some(usual) };
+        let time = value.as_str().and_then(|it| humantime::parse_duration(it).ok());
+        time.or_else(|| self.refuse(key, &value.to_string(), "a time such as \"15s\""))
+    }
+
+    /// Yes or no; `usual` when nothing is said.
+    pub(super) fn flag(&mut self, key: &str, usual: bool) -> Option<bool> {
+        let Some(value) = self.table.get(key) else { return Some(usual) };
+        value.as_bool().or_else(|| self.refuse(key, &value.to_string(), "`true` or `false`"))
     }
 
     /// A number above zero, or the usual one where none is given.

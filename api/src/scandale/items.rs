@@ -160,7 +160,7 @@ fn fault(wrong: &Wrong) -> Value {
         Fault::NotText => ("string_type", "Input should be a valid string".to_owned()),
         Fault::NotInteger => ("int_type", "Input should be a valid integer".to_owned()),
         Fault::NotUuid => ("uuid_parsing", "Input should be a valid UUID".to_owned()),
-        other @ (Fault::TooLong | Fault::Control) => {
+        other @ (Fault::TooLong | Fault::Control | Fault::Signature) => {
             ("value_error", format!("Value error, {}", other.detail()))
         }
     };

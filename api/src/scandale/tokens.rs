@@ -76,7 +76,7 @@ pub(crate) async fn post(
     let authorities = state.authorities.clone();
     let judged = web::block(move || {
         let digest = sha256(&item.canonical);
-        verified(Uuid::new_v4(), digest, stamp.token, vec![digest], &authorities)
+        verified(Uuid::new_v4(), digest, stamp.token, vec![digest], None, &authorities)
     });
     let batch = judged.await.map_err(overloaded)??;
     let deed = StoreProof { batch: batch.clone(), uuids: vec![uuid], first: true };

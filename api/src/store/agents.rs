@@ -42,6 +42,8 @@ pub(crate) struct AgentRow {
     pub(crate) unwanted: i64,
     /// What went against a protocol lately.
     pub(crate) violations: Value,
+    /// How the registrar speaks with it: sealed, prefer or plain.
+    pub(crate) policy: Option<String>,
 }
 
 /// Which agents.
@@ -149,6 +151,7 @@ pub(super) fn stranger(jid: &str, show: &str, since_ms: i64) -> agents::Model {
         runs: "[]".to_owned(),
         unwanted: 0,
         violations: "[]".to_owned(),
+        policy: None,
     }
 }
 
@@ -179,12 +182,14 @@ pub(super) async fn save(
                 .update_columns([C::Role, C::Duties, C::Labels, C::Version, C::Show, C::Status])
                 .update_columns([C::Priority, C::SinceMs, C::LastReportMs, C::Backlog])
                 .update_columns([C::Why, C::Flapping, C::Load, C::Runs, C::Unwanted, C::Violations])
+                .update_column(C::Policy)
                 .to_owned(),
         )
         .exec_without_returning(ledger.tx())
         .await?;
     let announced = |agent: &agents::Model| {
-        (agent.role.clone(), agent.duties.clone(), agent.labels.clone(), agent.version.clone())
+        let words = [&agent.role, &agent.duties, &agent.labels, &agent.version];
+        (words.map(String::clone), agent.policy.clone())
     };
     if known.map(announced) == Some(announced(agent)) {
         return Ok(());
@@ -211,6 +216,7 @@ impl From<agents::Model> for AgentRow {
             runs: serde_json::from_str(&agent.runs).unwrap_or_else(|_| json!([])),
             unwanted: agent.unwanted,
             violations: serde_json::from_str(&agent.violations).unwrap_or_else(|_| json!([])),
+            policy: agent.policy,
         }
     }
 }

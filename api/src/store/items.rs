@@ -153,6 +153,10 @@ fn new_row(item: &NewItem, ledger: &mut Ledger<'_>) -> Result<items::ActiveModel
         received_ms: Set(received_ms),
         batch_id: NotSet,
         leaf_index: NotSet,
+        seq: Set(item.link.seq.and_then(|it| i64::try_from(it).ok())),
+        prev: Set(item.link.prev.map(|it| it.to_vec())),
+        after: Set(item.link.after.map(|it| it.to_vec())),
+        signed_by: Set(item.link.key.map(|it| it.to_vec())),
     })
 }
 

@@ -71,11 +71,20 @@ async fn store(said: &Presence, ledger: &mut Ledger<'_>) -> Result<bool, DbErr> 
         .add(C::Priority.eq(i32::from(said.priority)))
         .add(C::Flapping.eq(said.flapping))
         .add(status);
+    let known = agents_table::Entity::find_by_id(&said.jid).one(ledger.tx()).await?;
+    let policy = said.policy.map(|it| it.name().to_owned());
     if presence::Entity::find().filter(same).one(ledger.tx()).await?.is_some() {
+        let otherwise = |it: &agents_table::Model| {
+            policy.is_some() && it.policy != policy && it.since_ms == said.since_ms
+        };
+        // It was there all along; only how it is spoken to has changed.
+        if let Some(known) = known.filter(otherwise) {
+            let agent = agents_table::Model { policy, ..known.clone() };
+            agents::save(&agent, Some(&known), ledger).await?;
+        }
         return Ok(false);
     }
 
-    let known = agents_table::Entity::find_by_id(&said.jid).one(ledger.tx()).await?;
     let newest = presence::Entity::find()
         .filter(C::Jid.eq(&said.jid))
         .order_by_desc(C::SinceMs)
@@ -91,6 +100,7 @@ async fn store(said: &Presence, ledger: &mut Ledger<'_>) -> Result<bool, DbErr> 
         agent.why.clone_from(&said.why);
         agent.flapping = said.flapping;
         agent.load = i32::from(said.load);
+        agent.policy = policy.or(agent.policy);
         agents::announce(&mut agent, &said.announcement)?;
     }
     agents::save(&agent, known.as_ref(), ledger).await?;

@@ -1,17 +1,20 @@
 //! Proofs: a batch with its token, and which item is which leaf of it.
 
-use evidence::Digest;
+use evidence::{
+    BatchTree, Digest,
+    log::{Checkpoint, Peaks, Signed},
+};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, JoinType, QueryFilter,
     QueryOrder, QuerySelect, RelationTrait, sea_query::Expr,
 };
-use serde_json::json;
+use serde_json::json as value;
 use uuid::Uuid;
 
 use super::{
-    Store, StoreError,
+    Store, StoreError, audit,
     tables::{batches, items},
-    writer::{Deed, Ledger},
+    writer::{Deed, Ledger, json},
 };
 use crate::{
     clock::rfc3339,
@@ -27,7 +30,28 @@ pub(crate) struct Batch {
     pub(crate) root: Digest,
     pub(crate) token: Vec<u8>,
     pub(crate) gen_time_ms: i64,
+    /// The digests of the items.
     pub(crate) leaves: Vec<Digest>,
+    /// Further tokens over the root, and whose they are called.
+    pub(crate) also: Vec<(String, Vec<u8>)>,
+    pub(crate) log: Option<LogPart>,
+}
+
+/// The part of a log that a batch is.
+#[derive(Clone, Debug)]
+pub(crate) struct LogPart {
+    /// What the log was before.
+    pub(crate) before: Peaks,
+    /// What it was afterwards; its digest is the last leaf of the batch's tree.
+    pub(crate) checkpoint: Signed,
+}
+
+impl Batch {
+    /// The tree whose root is stamped.
+    pub(crate) fn tree(&self) -> Option<BatchTree> {
+        let checkpoint = self.log.as_ref().map(|it| it.checkpoint.digest());
+        BatchTree::new(self.leaves.iter().copied().chain(checkpoint).collect())
+    }
 }
 
 /// What became of a proof that was sent.
@@ -69,6 +93,12 @@ impl Deed for StoreProof {
         if self.first && self.stamped(ledger).await? {
             return Ok(Placed::Conflict);
         }
+        let log = batch.log.as_ref();
+        if let Some(log) = log {
+            follow(log, ledger).await?;
+        }
+        let uuids: Vec<[u8; 16]> = self.uuids.iter().map(|it| *it.as_bytes()).collect();
+        let also = (!batch.also.is_empty()).then(|| json(&batch.also)).transpose()?;
         batches::Entity::insert(batches::ActiveModel {
             id: Set(id.clone()),
             authority: Set(batch.authority.clone()),
@@ -79,6 +109,13 @@ impl Deed for StoreProof {
             size: Set(i32::try_from(batch.leaves.len()).unwrap_or(i32::MAX)),
             leaves: Set(batch.leaves.as_flattened().to_vec()),
             received_ms: Set(ledger.now_ms),
+            uuids: Set(Some(uuids.as_flattened().to_vec())),
+            also: Set(also),
+            log: Set(log.map(|it| it.checkpoint.checkpoint.origin.clone())),
+            first: Set(log.and_then(|it| i64::try_from(it.before.size()).ok())),
+            peaks: Set(log.map(|it| it.before.roots().as_flattened().to_vec())),
+            checkpoint: Set(log.map(|it| it.checkpoint.note.clone())),
+            checkpoint_sha256: Set(log.map(|it| it.checkpoint.digest().to_vec())),
         })
         .exec_without_returning(ledger.tx())
         .await?;
@@ -107,7 +144,7 @@ impl StoreProof {
         let gen_time = rfc3339(batch.gen_time_ms);
         let token: std::sync::Arc<[u8]> = batch.token.as_slice().into();
         for uuid in stamped {
-            let data = json!({
+            let data = value!({
                 "uuid": uuid,
                 "gen_time": gen_time,
                 "stamped_ms": batch.gen_time_ms,
@@ -118,7 +155,7 @@ impl StoreProof {
             let scandale = Scandale::Token { token: token.clone(), uuid: *uuid };
             ledger.tell(Topic::Tst, &data, scandale)?;
         }
-        let data = json!({
+        let data = value!({
             "batch": batch.id,
             "authority": batch.authority,
             "trust": batch.trust,
@@ -127,6 +164,72 @@ impl StoreProof {
         });
         ledger.tell(Topic::Proof, &data, Scandale::Same)
     }
+}
+
+/// A log goes on where it ended. Where it does not, the proof of the batch holds all the same; that
+/// the log does not is told, and stays in the audit.
+async fn follow(log: &LogPart, ledger: &mut Ledger<'_>) -> Result<(), DbErr> {
+    let origin = &log.checkpoint.checkpoint.origin;
+    let end = newest(ledger.tx(), origin).await?;
+    let (size, root) = end.map_or((0, Peaks::default().root()), |it| (it.size, it.root));
+    let before = &log.before;
+    if (before.size(), before.root()) == (size, root) {
+        return Ok(());
+    }
+    let (deed, detail) = if before.size() > size {
+        let detail = format!(
+            "the log goes on at {}, and here it ends at {size}: batches are missing here, or this \
+             database is an older one",
+            before.size()
+        );
+        ("log-gap", detail)
+    } else {
+        let detail = format!(
+            "the log goes on at {}, and here it has {size} entries already, or others: whoever \
+             keeps it forgot, or changed, what it was",
+            before.size()
+        );
+        ("log-fork", detail)
+    };
+    tracing::error!(log = origin, deed, detail, "`{origin}`: {detail}");
+    audit::note(ledger, "api", deed, origin, Some(detail)).await
+}
+
+/// The longest checkpoint of a log.
+pub(super) async fn newest(
+    db: &impl ConnectionTrait,
+    origin: &str,
+) -> Result<Option<Checkpoint>, DbErr> {
+    let row = batches::Entity::find()
+        .filter(batches::Column::Log.eq(origin))
+        .order_by_desc(batches::Column::First)
+        .order_by_desc(batches::Column::ReceivedMs)
+        .one(db)
+        .await?;
+    let note = row.and_then(|it| it.checkpoint);
+    Ok(note.and_then(|it| Signed::read(&it).ok()).map(|it| it.checkpoint))
+}
+
+/// A batch as it was read.
+pub(super) fn read(kept: batches::Model) -> Option<Batch> {
+    let log = match (kept.first, kept.peaks, kept.checkpoint) {
+        (Some(first), Some(peaks), Some(note)) => Some(LogPart {
+            before: Peaks::new(u64::try_from(first).ok()?, peaks.as_chunks().0.to_vec())?,
+            checkpoint: Signed::read(&note).ok()?,
+        }),
+        _ => None,
+    };
+    Some(Batch {
+        id: Uuid::parse_str(&kept.id).ok()?,
+        authority: kept.authority,
+        trust: kept.trust,
+        root: Digest::try_from(kept.root).ok()?,
+        token: kept.token,
+        gen_time_ms: kept.gen_time_ms,
+        leaves: kept.leaves.as_chunks().0.to_vec(),
+        also: kept.also.and_then(|it| serde_json::from_str(&it).ok()).unwrap_or_default(),
+        log,
+    })
 }
 
 /// Puts an item in its place, unless it has one.
@@ -150,17 +253,19 @@ impl Store {
     /// A batch by its identity.
     pub(crate) async fn batch(&self, id: &str) -> Result<Option<Batch>, StoreError> {
         let kept = batches::Entity::find_by_id(id).one(&self.reader).await?;
-        Ok(kept.and_then(|kept| {
-            Some(Batch {
-                id: Uuid::parse_str(&kept.id).ok()?,
-                authority: kept.authority,
-                trust: kept.trust,
-                root: Digest::try_from(kept.root).ok()?,
-                token: kept.token,
-                gen_time_ms: kept.gen_time_ms,
-                leaves: kept.leaves.as_chunks().0.to_vec(),
-            })
-        }))
+        Ok(kept.and_then(read))
+    }
+
+    /// The batch whose checkpoint has this digest.
+    pub(crate) async fn batch_of_checkpoint(
+        &self,
+        digest: &Digest,
+    ) -> Result<Option<Batch>, StoreError> {
+        let kept = batches::Entity::find()
+            .filter(batches::Column::CheckpointSha256.eq(digest.to_vec()))
+            .one(&self.reader)
+            .await?;
+        Ok(kept.and_then(read))
     }
 
     /// Items that are stamped, in the order in which they came, with their tokens.

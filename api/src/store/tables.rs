@@ -9,4 +9,5 @@ pub(super) mod events;
 pub(super) mod items;
 pub(super) mod presence;
 pub(super) mod registry;
+pub(super) mod renewals;
 pub(super) mod tokens;

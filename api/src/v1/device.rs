@@ -1,5 +1,7 @@
 //! A device as people compare it: its fingerprint as text, as a URI, and as a QR code of that.
 
+use std::fmt::Write;
+
 use qrcode::{Color, EcLevel, QrCode};
 use serde::Serialize;
 use types::Device;
@@ -55,7 +57,8 @@ impl Shown {
             for run in modules.chunk_by(|one, next| one == next) {
                 if run.first() == Some(&Color::Dark) {
                     let (x, y, long) = (from + QUIET, row + QUIET, run.len());
-                    path.push_str(&format!("M{x} {y}h{long}v1h-{long}z"));
+                    // Writing to a string does not fail.
+                    let _ = write!(path, "M{x} {y}h{long}v1h-{long}z");
                 }
                 from += run.len();
             }

@@ -6,7 +6,7 @@ use actix_web::{
     http::header,
     web::{self, Data, Json, Path},
 };
-use evidence::{Authority, BatchTree, Bundle};
+use evidence::{After, Authority, Beside, Bundle, Link, LogPlace, Record, log::Tail};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -15,6 +15,7 @@ use crate::{
     check::Finding,
     clock,
     problem::Problem,
+    renewal::{Unrenewable, record_of},
     state::State,
     store::{Batch, StoredItem},
 };
@@ -73,10 +74,26 @@ pub(crate) async fn bundle(
     };
     let name = item.row.uuid;
     let authorities = state.authorities.clone();
+    let earlier = earlier(&state, &item.canonical).await?;
+    let renewals = state.store.renewals(&batch.id.to_string()).await?;
     let built = web::block(move || {
         let authority = believed(&batch, &authorities)?;
         let path = path(&batch, leaf_index);
-        Bundle::build(&item.canonical, &path, &batch.token, authority)
+        let also = batch.also.iter().filter_map(|(name, token)| {
+            let authority = authorities.iter().find(|it| it.name() == name)?;
+            Some((token.as_slice(), authority))
+        });
+        let after = earlier.and_then(|it| after(&it, &authorities));
+        let log = place(&batch, leaf_index);
+        let evidence = if renewals.is_empty() {
+            None
+        } else {
+            let record = record_of(&batch, leaf_index, &item.canonical, &renewals);
+            let broken = |cause: Unrenewable| Problem::conflict(cause.to_string());
+            Some(record.map_err(|cause| broken(cause).with_code("renewal"))?)
+        };
+        let beside = Beside { also: also.collect(), log, after, evidence };
+        Bundle::build_with(&item.canonical, &path, &batch.token, authority, beside)
             .map_err(|cause| Problem::conflict(cause.to_string()).with_code(cause.code()))
     });
     let file = built.await.map_err(overloaded)??;
@@ -115,6 +132,37 @@ pub(crate) async fn stamped(
     Ok(state.store.batch(id).await?.map(|batch| (batch, *leaf_index)))
 }
 
+/// The batch whose checkpoint a record names, which it was made after.
+async fn earlier(state: &State, canonical: &[u8]) -> Result<Option<Batch>, Problem> {
+    let link = Record::parse(canonical).ok().and_then(|it| Link::read(&it).ok());
+    let Some(digest) = link.and_then(|it| it.after) else { return Ok(None) };
+    Ok(state.store.batch_of_checkpoint(&digest).await?)
+}
+
+/// What shows that a checkpoint was stamped.
+fn after(batch: &Batch, authorities: &[Authority]) -> Option<After> {
+    let (log, tree) = (batch.log.as_ref()?, batch.tree()?);
+    let authority = believed(batch, authorities).ok()?;
+    Some(After {
+        checkpoint: log.checkpoint.note.clone(),
+        path: tree.path(batch.leaves.len()),
+        token: batch.token.clone(),
+        authority: (authority.name().to_owned(), authority.to_pem()),
+    })
+}
+
+/// Where an item is in the log that its batch goes on with.
+fn place(batch: &Batch, leaf_index: usize) -> Option<LogPlace> {
+    let (log, tree) = (batch.log.as_ref()?, batch.tree()?);
+    let index = log.before.size() + u64::try_from(leaf_index).ok()?;
+    Some(LogPlace {
+        checkpoint: log.checkpoint.note.clone(),
+        checkpoint_path: tree.path(batch.leaves.len()),
+        index,
+        inclusion: Tail::new(&log.before, &batch.leaves).inclusion(index)?,
+    })
+}
+
 fn believed<'a>(batch: &Batch, authorities: &'a [Authority]) -> Result<&'a Authority, Problem> {
     evidence::verify_any(&batch.token, &batch.root, authorities)
         .map(|(authority, _)| authority)
@@ -122,5 +170,5 @@ fn believed<'a>(batch: &Batch, authorities: &'a [Authority]) -> Result<&'a Autho
 }
 
 fn path(batch: &Batch, leaf_index: usize) -> Vec<evidence::Digest> {
-    BatchTree::new(batch.leaves.clone()).map(|tree| tree.path(leaf_index)).unwrap_or_default()
+    batch.tree().map(|tree| tree.path(leaf_index)).unwrap_or_default()
 }

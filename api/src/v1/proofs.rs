@@ -1,6 +1,6 @@
 //! `/api/v1/proofs`: what an aggregator had stamped. Everything is recomputed before it is believed.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use actix_web::{
     HttpResponse,
@@ -8,7 +8,10 @@ use actix_web::{
     web::{self, Data},
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
-use evidence::{Authority, BatchTree, Digest};
+use evidence::{
+    Authority, Digest,
+    log::{Peaks, Signed},
+};
 use serde::Serialize;
 use types::Proof;
 use uuid::Uuid;
@@ -18,11 +21,13 @@ use crate::{
     body::JsonBody,
     problem::{FieldError, Problem},
     state::State,
-    store::{Batch, Placed, StoreProof},
+    store::{Batch, LogPart, Placed, StoreProof},
 };
 
 /// Most items in a batch.
 const LEAVES: usize = 1 << 16;
+/// Further tokens, at most.
+const ALSO: usize = 16;
 
 /// What became of a proof.
 #[derive(Debug, Serialize)]
@@ -39,10 +44,16 @@ pub(crate) async fn post(state: Data<State>, body: JsonBody) -> Result<HttpRespo
         .map_err(|cause| Problem::unprocessable(format!("not a proof: {cause}")))?;
     let claim = Claim::read(&proof)?;
     compare(&state, &claim).await?;
+    if let Some(log) = &claim.log {
+        recognise(&state, log).await?;
+    }
     let authorities = state.authorities.clone();
     let judged = web::block(move || {
-        let batch = verified(claim.batch, claim.root, claim.token, claim.leaves, &authorities)?;
-        Ok::<_, Problem>(StoreProof { batch, uuids: claim.uuids, first: false })
+        let Claim { batch, root, token, uuids, leaves, also, log } = claim;
+        let log = log.map(|it| continued(it, &leaves)).transpose()?;
+        let mut batch = verified(batch, root, token, leaves, log, &authorities)?;
+        batch.also = beside(&batch, also, &authorities)?;
+        Ok::<_, Problem>(StoreProof { batch, uuids, first: false })
     });
     let deed = judged.await.map_err(overloaded)??;
     let outcome = |word| Outcome {
@@ -52,7 +63,17 @@ pub(crate) async fn post(state: Data<State>, body: JsonBody) -> Result<HttpRespo
         trust: deed.batch.trust.clone(),
     };
     let (stored, known) = (outcome("stored"), outcome("known"));
-    match state.store.perform(deed).await? {
+    let checkpoint = deed.batch.log.as_ref().map(|it| it.checkpoint.checkpoint.clone());
+    let placed = state.store.perform(deed).await?;
+    if let (Placed::Stored, Some(checkpoint)) = (placed, checkpoint) {
+        let integrity = Arc::clone(&state.integrity);
+        let noted = web::block(move || integrity.note(&checkpoint)).await.map_err(overloaded)?;
+        if let Err(cause) = noted {
+            // The proof is stored; only a database that is put back would not be noticed.
+            tracing::error!(error = %cause, "a checkpoint could not be noted: {cause}");
+        }
+    }
+    match placed {
         Placed::Stored => Ok(HttpResponse::Created().json(stored)),
         Placed::Known => Ok(HttpResponse::Ok().json(known)),
         Placed::Conflict => {
@@ -68,23 +89,79 @@ pub(crate) fn verified(
     root: Digest,
     token: Vec<u8>,
     leaves: Vec<Digest>,
+    log: Option<LogPart>,
     authorities: &[Authority],
 ) -> Result<Batch, Problem> {
-    if BatchTree::new(leaves.clone()).map(|tree| tree.root()) != Some(root) {
+    let mut batch = Batch {
+        id,
+        authority: String::new(),
+        trust: String::new(),
+        root,
+        token,
+        gen_time_ms: 0,
+        leaves,
+        also: Vec::new(),
+        log,
+    };
+    if batch.tree().map(|tree| tree.root()) != Some(root) {
         let detail = "the leaves do not lead to the root";
         return Err(Problem::unprocessable(detail).with_code("root"));
     }
-    let (authority, verified) = evidence::verify_any(&token, &root, authorities)
+    let (authority, verified) = evidence::verify_any(&batch.token, &root, authorities)
         .map_err(|cause| Problem::unprocessable(cause.to_string()).with_code(cause.code()))?;
-    Ok(Batch {
-        id,
-        authority: authority.name().to_owned(),
-        trust: trust(authority),
-        root,
-        token,
-        gen_time_ms: i64::try_from(verified.gen_time.unix_ms()).unwrap_or(i64::MAX),
-        leaves,
-    })
+    authority.name().clone_into(&mut batch.authority);
+    batch.trust = trust(authority);
+    batch.gen_time_ms = i64::try_from(verified.gen_time.unix_ms()).unwrap_or(i64::MAX);
+    Ok(batch)
+}
+
+/// Further tokens, each of another authority that is believed.
+pub(crate) fn beside(
+    batch: &Batch,
+    also: Vec<Vec<u8>>,
+    authorities: &[Authority],
+) -> Result<Vec<(String, Vec<u8>)>, Problem> {
+    let mut names = vec![batch.authority.clone()];
+    let mut tokens = Vec::new();
+    for (number, token) in also.into_iter().enumerate() {
+        let refuse = |code, detail: &str| {
+            Problem::unprocessable(format!("`also.{number}`: {detail}")).with_code(code)
+        };
+        let (authority, _) = evidence::verify_any(&token, &batch.root, authorities)
+            .map_err(|cause| refuse(cause.code(), &cause.to_string()))?;
+        let name = authority.name().to_owned();
+        if names.contains(&name) {
+            return Err(refuse("authority", &format!("`{name}` has stamped this batch already")));
+        }
+        tokens.push((name.clone(), token));
+        names.push(name);
+    }
+    Ok(tokens)
+}
+
+/// A log with the leaves of a batch: what its checkpoint says must come out.
+fn continued(log: LogPart, leaves: &[Digest]) -> Result<LogPart, Problem> {
+    let mut after = log.before.clone();
+    after.extend(leaves);
+    let said = &log.checkpoint.checkpoint;
+    if (after.size(), after.root()) == (said.size, said.root) {
+        return Ok(log);
+    }
+    let detail = "the log with these leaves is not what its checkpoint says";
+    Err(Problem::unprocessable(detail).with_code("checkpoint"))
+}
+
+/// The checkpoint of a member's log is signed by that member.
+async fn recognise(state: &State, log: &LogPart) -> Result<(), Problem> {
+    let origin = &log.checkpoint.checkpoint.origin;
+    let members = state.store.list().await?.map(|it| it.members).unwrap_or_default();
+    let Some(member) = members.into_iter().find(|it| it.jid == *origin) else { return Ok(()) };
+    let key = digest(&member.evidence_key);
+    if key.is_some_and(|it| log.checkpoint.verify(&it).is_ok()) {
+        return Ok(());
+    }
+    let detail = format!("the checkpoint is not signed by the evidence key of `{origin}`");
+    Err(Problem::unprocessable(detail).with_code("checkpoint"))
 }
 
 fn trust(authority: &Authority) -> String {
@@ -99,6 +176,8 @@ struct Claim {
     token: Vec<u8>,
     uuids: Vec<Uuid>,
     leaves: Vec<Digest>,
+    also: Vec<Vec<u8>>,
+    log: Option<LogPart>,
 }
 
 impl Claim {
@@ -131,11 +210,40 @@ impl Claim {
                 blame(format!("leaves.{number}.uuid"), "must not stand twice");
             }
         }
+        let mut also = Vec::new();
+        for (number, stamp) in proof.also.iter().enumerate().take(ALSO) {
+            match BASE64_STANDARD.decode(&stamp.token) {
+                Ok(token) => also.push(token),
+                Err(_) => blame(format!("also.{number}.token"), "must be base64"),
+            }
+        }
+        if proof.also.len() > ALSO {
+            blame("also".to_owned(), &format!("must be up to {ALSO}"));
+        }
+        let log = match &proof.log {
+            Some(log) => {
+                let roots: Option<Vec<Digest>> = log.peaks.iter().map(|it| digest(it)).collect();
+                let before = roots.and_then(|it| Peaks::new(log.first, it));
+                if before.is_none() {
+                    let what = "must be the roots of a log of `first` entries, SHA-256 in \
+                                hexadecimal";
+                    blame("log.peaks".to_owned(), what);
+                }
+                let checkpoint = Signed::read(&log.checkpoint);
+                if let Err(error) = &checkpoint {
+                    blame("log.checkpoint".to_owned(), &format!("is {error}"));
+                }
+                before
+                    .zip(checkpoint.ok())
+                    .map(|(before, checkpoint)| LogPart { before, checkpoint })
+            }
+            None => None,
+        };
         let (true, Some(root), Some(token)) = (errors.is_empty(), root, token) else {
             return Err(Problem::fields(errors));
         };
         let uuids = proof.leaves.iter().map(|leaf| leaf.uuid).collect();
-        Ok(Self { batch: proof.batch, root, token, uuids, leaves })
+        Ok(Self { batch: proof.batch, root, token, uuids, leaves, also, log })
     }
 }
 

@@ -14,6 +14,7 @@ struct Summary {
     proofs: Proofs,
     /// The authority that is believed first.
     authority: Option<Authority>,
+    integrity: Integrity,
     version: &'static str,
     started_ms: i64,
     clock_ms: i64,
@@ -32,12 +33,21 @@ struct Items {
     last_hour: u64,
     fail: u64,
     error: u64,
+    missing: u64,
 }
 
 #[derive(Debug, Serialize)]
 struct Proofs {
     total: u64,
     last_ms: Option<i64>,
+}
+
+/// Whether the database is what was stored, in short; all of it is at `/api/v1/integrity`.
+#[derive(Debug, Serialize)]
+struct Integrity {
+    state: crate::integrity::State,
+    faults: u64,
+    first: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -50,7 +60,13 @@ struct Authority {
 pub(crate) async fn show(state: Data<State>) -> Result<Json<impl Serialize>, Problem> {
     let clock_ms = clock::now_ms();
     let counts = state.store.counts(clock_ms).await?;
+    let report = state.integrity.report();
     Ok(Json(Summary {
+        integrity: Integrity {
+            state: report.state,
+            faults: report.count,
+            first: report.faults.first().map(|it| it.detail.clone()),
+        },
         agents: Agents { total: counts.agents, present: counts.present },
         items: Items {
             total: counts.items,
@@ -58,6 +74,7 @@ pub(crate) async fn show(state: Data<State>) -> Result<Json<impl Serialize>, Pro
             last_hour: counts.last_hour,
             fail: counts.fail,
             error: counts.error,
+            missing: counts.missing,
         },
         proofs: Proofs { total: counts.proofs, last_ms: counts.last_proof_ms },
         authority: state
@@ -68,4 +85,9 @@ pub(crate) async fn show(state: Data<State>) -> Result<Json<impl Serialize>, Pro
         started_ms: state.started_ms,
         clock_ms,
     }))
+}
+
+/// `GET /api/v1/integrity`.
+pub(crate) async fn integrity(state: Data<State>) -> Json<impl Serialize> {
+    Json(state.integrity.report())
 }

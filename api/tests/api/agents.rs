@@ -103,6 +103,7 @@ async fn an_agent_is_what_it_reported() {
       },
       "last_report_ms": 20,
       "load": 0,
+      "policy": null,
       "presence": "unavailable",
       "role": "probe",
       "runs": [],
@@ -314,4 +315,18 @@ async fn agents_are_found_by_duty_label_and_state() {
     assert_eq!(agent["violations"][0]["what"], "cfp without reply after reply-by");
     let wrong = answer(world.get("/api/v1/agents?state=asleep").await).await;
     assert_eq!(wrong.0, 422);
+}
+
+#[tokio::test]
+async fn how_an_agent_is_spoken_to_changes_without_a_new_presence() {
+    let world = World::new().await;
+    let mut said = presence(10, "available");
+    for (policy, stored) in [("prefer", 1), ("sealed", 0)] {
+        said["policy"] = json!(policy);
+        let answered = answer(world.post("/api/v1/presence", &json!([said])).await).await;
+        assert_eq!(answered, (200, json!({ "stored": stored })));
+        assert_eq!(world.read(&format!("/api/v1/agents/{JID}")).await["policy"], policy);
+    }
+    said["policy"] = json!("open");
+    assert_eq!(world.post("/api/v1/presence", &json!([said])).await.status(), 422);
 }

@@ -85,7 +85,7 @@ fn every_problem_is_named_at_once() {
     `auth.anonymous`: `write` is not `none` or `read`
     `auth.token[0].file`: is missing; it is the file that holds the token
     `auth.token[0].name`: `a:b` is not a name without `:`
-    `auth.token[0].role`: `king` is not `reader`, `agent`, `operator` or `admin`
+    `auth.token[0].role`: `king` is not `reader`, `agent`, `registrar`, `operator` or `admin`
     `auth.token[2].name`: `x` is not a name that no other token has
     `auth.token[2].file`: `/nowhere/x` is not a file that no other token has
     `limits.body`: `16 bananas` is not a size such as `16 MiB`

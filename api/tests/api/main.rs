@@ -8,6 +8,8 @@ mod access;
 #[cfg(test)]
 mod agents;
 #[cfg(test)]
+mod chains;
+#[cfg(test)]
 mod config;
 #[cfg(test)]
 mod enrolments;
@@ -27,3 +29,5 @@ mod pubsub;
 mod scandale;
 #[cfg(test)]
 mod server;
+#[cfg(test)]
+mod stamping;

@@ -69,7 +69,7 @@ async fn a_person_is_believed_once_the_registrar_has_signed_it() {
     let wanted = json!({ "jid": " OPS@example.org", "fingerprint": key('A') });
     let (status, row) = trust(&world, wanted.clone()).await;
     assert_eq!((status, &row["state"], &row["done"]), (201, &json!("trusted"), &json!(false)));
-    assert_eq!(row["devices"][0]["fingerprint"], vec!["aaaaaaaa"; 8].join(" "));
+    assert_eq!(row["devices"][0]["fingerprint"], ["aaaaaaaa"; 8].join(" "));
     let told = orders(&world).await;
     assert_eq!((&told[0]["name"], &told[0]["number"]), (&json!(OPS), &json!(1)));
     assert_eq!(told[0]["wish"]["trust"]["devices"][0]["identity"], key('a'));

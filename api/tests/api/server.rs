@@ -70,7 +70,11 @@ async fn every_file_of_the_dashboard_is_served() {
     for file in std::fs::read_dir(folder).unwrap() {
         let file = file.unwrap();
         let name = file.file_name().into_string().unwrap();
-        let path = if name == "index.html" { "/".to_owned() } else { format!("/assets/{name}") };
+        let path = match name.as_str() {
+            "index.html" => "/".to_owned(),
+            "verify.html" => "/verify".to_owned(),
+            other => format!("/assets/{other}"),
+        };
         let response = world.plain(Method::GET, &path).send().await.unwrap();
         assert_eq!(response.bytes().await.unwrap(), std::fs::read(file.path()).unwrap(), "{name}");
     }

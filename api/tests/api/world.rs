@@ -31,7 +31,7 @@ pub(crate) fn config(folder: &Path) -> Config {
     Config {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         database: folder.join("vedette.db"),
-        tsa: Tsa { own: Some(folder.join("tsa")), anchors: Vec::new() },
+        tsa: Tsa { own: Some(folder.join("tsa")), ..Tsa::default() },
         auth: Auth { anonymous: Anonymous::None, tokens: ROLES.map(token).to_vec() },
         limits: Limits::default(),
     }

@@ -63,6 +63,18 @@ impl Content for Items {
     const ONTOLOGY: &'static str = "vedette:item";
 }
 
+/// A stamped checkpoint of somebody's log: whoever names it knew it, and did so after it was
+/// stamped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownCheckpoint {
+    /// Whose log.
+    pub log: String,
+    /// How many entries the log had.
+    pub size: u64,
+    /// SHA-256 of the checkpoint (its signed note), in hexadecimal: a leaf of a stamped batch.
+    pub sha256: String,
+}
+
 /// Says that the sender keeps these now; who sent them may forget them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
@@ -71,6 +83,9 @@ pub struct Receipt {
     /// What was refused for good, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<(String, String)>,
+    /// The newest stamped checkpoint of the log of who keeps them, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<KnownCheckpoint>,
 }
 
 impl Content for Receipt {

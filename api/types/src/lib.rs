@@ -9,6 +9,7 @@ mod enrolment;
 mod item;
 mod letter;
 mod member;
+mod policy;
 mod presence;
 mod proof;
 mod report;
@@ -19,9 +20,10 @@ pub use enrolment::{
     EnrolmentToken, Fate, Handover, HandoverAnswer, ListReport, PASSWORD_WORDS, PROOF_WORDS,
     Registrar, TOKEN_PREFIX, Wish,
 };
-pub use item::{Item, Items, Meta, Payload, Receipt};
+pub use item::{Item, Items, KnownCheckpoint, Meta, Payload, Receipt};
 pub use letter::Delivered;
 pub use member::{Device, ListHead, ListQuestion, ListUpdate, Member, NO_EVIDENCE_KEY, OPERATOR};
+pub use policy::Policy;
 pub use presence::{Announcement, Presence, Presences, Roll, RollCall, Show};
-pub use proof::{Leaf, Proof};
+pub use proof::{Leaf, LogPart, Proof, Stamp};
 pub use report::{BehaviourReport, Depth, Diagram, Exit, Node, Phase, Report, Violation};

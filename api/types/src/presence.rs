@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Content;
+use crate::{Content, Policy};
 
 /// How available somebody is (RFC 6121 section 4.7.2.1, and gone).
 #[derive(
@@ -69,6 +69,9 @@ pub struct Presence {
     /// Whether it comes and goes so often that its coming says little.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub flapping: bool,
+    /// How who saw it speaks with it, if who saw it can seal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Policy>,
     /// Since when, in milliseconds since 1970 UTC, by the clock of who saw it.
     pub since_ms: i64,
     /// What it said of itself when it came.

@@ -5,8 +5,8 @@ use std::{fmt, sync::Arc, time::Duration};
 use types::{Announcement, BehaviourReport, Diagram};
 
 use crate::{
-    AgentId, Behaviour, Clock, Directory, Door, Handle, Machine, Road, Store, Supervision,
-    Template, TooMany, crew::Crew,
+    AgentId, Behaviour, Clock, Directory, Door, EvidenceKey, Handle, Machine, Road, Store,
+    Supervision, Template, TooMany, crew::Crew,
 };
 
 /// How long behaviours may take to stop before they are killed.
@@ -61,13 +61,14 @@ pub struct AgentHandle {
 impl Agent {
     /// An agent without behaviours, which believes nobody to be the registrar.
     pub fn new(me: AgentId, announcement: Announcement, store: Arc<dyn Store>) -> Self {
-        Self::on(Door::new(me, announcement, None), store, Clock::system())
+        Self::on(Door::new(me, announcement, None), store, Clock::system(), None)
     }
 
     /// The same agent with another clock. Behaviours are added afterwards.
     #[must_use]
     pub fn with_clock(self, clock: Clock) -> Self {
-        Self::on(self.crew.door.clone(), Arc::clone(&self.crew.store), clock)
+        let Crew { door, store, evidence_key, .. } = &*self.crew;
+        Self::on(door.clone(), Arc::clone(store), clock, evidence_key.clone())
     }
 
     /// The same agent, which takes what `registrar` says of who is there for true. Behaviours are
@@ -76,11 +77,24 @@ impl Agent {
     pub fn with_registrar(self, registrar: AgentId) -> Self {
         let door = &self.crew.door;
         let door = Door::new(door.me().clone(), door.announcement().clone(), Some(registrar));
-        Self::on(door, Arc::clone(&self.crew.store), self.crew.clock)
+        let Crew { store, clock, evidence_key, .. } = &*self.crew;
+        Self::on(door, Arc::clone(store), *clock, evidence_key.clone())
     }
 
-    fn on(door: Door, store: Arc<dyn Store>, clock: Clock) -> Self {
-        Self { crew: Arc::new(Crew::new(door, store, clock)) }
+    /// The same agent, which signs its results. Behaviours are added afterwards.
+    #[must_use]
+    pub fn with_evidence_key(self, key: Arc<dyn EvidenceKey>) -> Self {
+        let Crew { door, store, clock, .. } = &*self.crew;
+        Self::on(door.clone(), Arc::clone(store), *clock, Some(key))
+    }
+
+    fn on(
+        door: Door,
+        store: Arc<dyn Store>,
+        clock: Clock,
+        key: Option<Arc<dyn EvidenceKey>>,
+    ) -> Self {
+        Self { crew: Arc::new(Crew::new(door, store, clock, key)) }
     }
 
     /// Where a road brings in what is for this agent.

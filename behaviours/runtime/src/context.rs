@@ -3,15 +3,15 @@
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::sync::watch;
+use tokio::sync::{OwnedMutexGuard, watch};
 use tokio_util::sync::CancellationToken;
 use types::{Announcement, BehaviourReport, Violation};
 
 use crate::{
-    Address, AgentId, Behaviour, Change, Clock, Delivery, Desk, Directory, Errand, Failure, Handle,
-    INBOX, Interrupted, LETTER, Message, Mood, POST, Round, SendError, Sending, Spec, Store,
-    StoreError, Template, TooMany, crew::Crew, handed::Handing, handle::Nudge, machine::Machine,
-    mailbox::Mailbox, shown::Gate, talks,
+    Address, AgentId, Behaviour, Change, Clock, Delivery, Desk, Directory, Errand, EvidenceKey,
+    Failure, Handle, INBOX, Interrupted, LETTER, Message, Mood, POST, Round, SendError, Sending,
+    Spec, Store, StoreError, Template, TooMany, crew::Crew, handed::Handing, handle::Nudge,
+    machine::Machine, mailbox::Mailbox, shown::Gate, talks,
 };
 
 /// A behaviour's view of its agent.
@@ -80,6 +80,17 @@ impl Context {
     /// The time of day.
     pub fn clock(&self) -> Clock {
         self.crew.clock
+    }
+
+    /// The key that the agent signs its evidence with, if it has one.
+    pub fn evidence_key(&self) -> Option<&dyn EvidenceKey> {
+        self.crew.evidence_key.as_deref()
+    }
+
+    /// Waits for the turn to write results down. They are a chain: between reading where it ends
+    /// and the commit that goes on with it, no other behaviour of the agent writes any.
+    pub async fn turn(&self) -> OwnedMutexGuard<()> {
+        Arc::clone(&self.crew.turn).lock_owned().await
     }
 
     /// Whether others can be reached; wakes when that changes.

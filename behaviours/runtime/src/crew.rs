@@ -12,7 +12,7 @@ use tracing::{Instrument, info_span};
 use types::Diagram;
 
 use crate::{
-    Behaviour, Clock, Context, Door, Handle, Road, Spec, State, Store, Template,
+    Behaviour, Clock, Context, Door, EvidenceKey, Handle, Road, Spec, State, Store, Template,
     handed::Handed,
     handle::{Drawing, Nudge},
     machine::{Machine, Typed},
@@ -48,6 +48,9 @@ pub(crate) struct Crew {
     pub(crate) tasks: TaskTracker,
     pub(crate) recent: Recent,
     pub(crate) handed: Handed,
+    /// Who holds it writes results down; one after the other, since each names the one before.
+    pub(crate) turn: Arc<tokio::sync::Mutex<()>>,
+    pub(crate) evidence_key: Option<Arc<dyn EvidenceKey>>,
     members: RwLock<Members>,
     /// Behaviours that were added before the agent started.
     launches: Mutex<Vec<Launch>>,
@@ -72,7 +75,12 @@ impl fmt::Debug for Crew {
 }
 
 impl Crew {
-    pub(crate) fn new(door: Door, store: Arc<dyn Store>, clock: Clock) -> Self {
+    pub(crate) fn new(
+        door: Door,
+        store: Arc<dyn Store>,
+        clock: Clock,
+        evidence_key: Option<Arc<dyn EvidenceKey>>,
+    ) -> Self {
         Self {
             door,
             store,
@@ -83,6 +91,8 @@ impl Crew {
             tasks: TaskTracker::new(),
             recent: Recent::default(),
             handed: Handed::default(),
+            turn: Arc::default(),
+            evidence_key,
             members: RwLock::default(),
             launches: Mutex::default(),
         }

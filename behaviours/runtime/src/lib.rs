@@ -102,4 +102,4 @@ pub use talk::{
 };
 pub use template::{BadTemplate, Template, TemplateFault};
 pub use timetable::{Timetable, TimetableError};
-pub use trust::{Disbelief, Heard, Notary, Trust};
+pub use trust::{Disbelief, EvidenceKey, Heard, Notary, Trust};

@@ -62,3 +62,12 @@ pub trait Notary: Send + Sync + Debug + 'static {
         head: ListHead,
     ) -> Result<EnrolmentAnswer, Disbelief>;
 }
+
+/// The key that an agent signs its evidence with (Ed25519).
+pub trait EvidenceKey: Send + Sync + Debug + 'static {
+    /// Its public half.
+    fn public(&self) -> [u8; 32];
+
+    /// Signs.
+    fn sign(&self, message: &[u8]) -> [u8; 64];
+}

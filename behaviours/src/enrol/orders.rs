@@ -28,7 +28,7 @@ impl Enrol {
                     self.expect(ctx, name, entry)?
                 }
                 Wish::Revoke => self.revoke(ctx, name, number)?,
-                Wish::Trust { devices } => self.trust(ctx, name, number, devices)?,
+                Wish::Trust { devices } => self.trust(ctx, &name, number, devices)?,
             });
         }
         self.cursor = next;
@@ -84,31 +84,31 @@ impl Enrol {
     fn trust(
         &mut self,
         ctx: &Context,
-        jid: String,
+        jid: &str,
         number: i64,
         devices: Vec<Device>,
     ) -> Result<Vec<Change>, Failure> {
         let serial = self.book.serial() + 1;
-        if self.book.has_agent(&jid) {
+        if self.book.has_agent(jid) {
             let why = format!("`{jid}` is an agent, whose keys come by enrolment");
-            return Ok(vec![news(ctx, number, &jid, Fate::Failed(why))?]);
+            return Ok(vec![news(ctx, number, jid, Fate::Failed(why))?]);
         }
         if devices.is_empty() {
-            let mut changes = self.book.strike(&jid, serial)?;
-            changes.push(news(ctx, number, &jid, Fate::Revoked)?);
+            let mut changes = self.book.strike(jid, serial)?;
+            changes.push(news(ctx, number, jid, Fate::Revoked)?);
             return Ok(changes);
         }
         let member = Member {
-            jid: jid.clone(),
+            jid: jid.to_owned(),
             role: OPERATOR.to_owned(),
             labels: BTreeMap::new(),
             devices,
             evidence_key: NO_EVIDENCE_KEY.to_owned(),
             serial,
         };
-        let known = self.book.get(&jid);
+        let known = self.book.get(jid);
         if let Some(known) = known.filter(|it| it.devices == member.devices) {
-            return Ok(vec![news(ctx, number, &jid, Fate::Trusted(known.clone()))?]);
+            return Ok(vec![news(ctx, number, jid, Fate::Trusted(known.clone()))?]);
         }
         let mut with = self.book.clone();
         let mut changes = with.set(member.clone())?;
@@ -124,7 +124,7 @@ impl Enrol {
                 Fate::Failed(error.to_string())
             }
         };
-        changes.push(news(ctx, number, &jid, fate)?);
+        changes.push(news(ctx, number, jid, fate)?);
         Ok(changes)
     }
 

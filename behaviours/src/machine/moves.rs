@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use runtime::{Context, Failure, Message, StoreError};
 
+use crate::chain;
+
 use super::{
     Automaton, NO_ROOM, Note,
     action::Action,
@@ -159,7 +161,8 @@ impl Automaton {
             return Ok(());
         }
         loop {
-            match ctx.commit(changes.clone()).await {
+            let links = chain::link(ctx, &changes).await?;
+            match ctx.commit(links.changes).await {
                 Err(StoreError::Full { .. }) => ctx.sleep(NO_ROOM).await?,
                 done => return Ok(done?),
             }

@@ -4,7 +4,10 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use behaviours::anchor;
-use evidence::{BatchTree, OwnAuthority, Record};
+use evidence::{
+    BatchTree, Digest, OwnAuthority, Record,
+    log::{Peaks, Signed},
+};
 use runtime::{AgentHandle, Handle, Hub, MemoryStore, Spec};
 use serde_json::{Value, json};
 use types::{Exit, Leaf, Proof};
@@ -71,7 +74,15 @@ fn check(proof: &Proof, leaves: &[Leaf], tsa: &OwnAuthority) {
     assert_eq!(proof.leaves, leaves);
     assert_eq!(proof.authority, "own");
     let digest = |it: &Leaf| hex::decode(&it.sha256).unwrap().try_into().unwrap();
-    let tree = BatchTree::new(leaves.iter().map(digest).collect()).unwrap();
+    let log = proof.log.as_ref().unwrap();
+    let peaks = log.peaks.iter().map(|it| hex::decode(it).unwrap().try_into().unwrap());
+    let mut peaks = Peaks::new(log.first, peaks.collect()).unwrap();
+    let mut digests: Vec<Digest> = leaves.iter().map(digest).collect();
+    peaks.extend(&digests);
+    let signed = Signed::read(&log.checkpoint).unwrap();
+    assert_eq!((signed.checkpoint.size, signed.checkpoint.root), (peaks.size(), peaks.root()));
+    digests.push(signed.digest());
+    let tree = BatchTree::new(digests).unwrap();
     assert_eq!(proof.root, hex::encode(tree.root()));
     for (index, leaf) in leaves.iter().enumerate() {
         assert_eq!(evidence::fold(&digest(leaf), &tree.path(index)), tree.root());

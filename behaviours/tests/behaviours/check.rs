@@ -115,7 +115,9 @@ async fn a_result_says_what_was_seen() {
         json!({
             "version": "1",
             "format": "lines",
-            "meta": { "uuid": null, "ts": 0, "type": "demo", "source": "probe@test" },
+            "meta": {
+                "uuid": null, "ts": 0, "type": "demo", "source": "probe@test", "seq": 1,
+            },
             "payload": {
                 "raw": "b25lCg==",
                 "verdict": "fail",
@@ -234,7 +236,7 @@ async fn no_result_is_larger_than_a_message() {
     assert_eq!(BASE64_STANDARD.decode(payload["raw"].as_str().unwrap()).unwrap().len(), most);
     assert_eq!((&payload["parsed"], payload["stderr"].is_string()), (&Value::Null, true));
     let why = payload["left_out"]["parsed"].as_str().unwrap();
-    assert!(why.ends_with("bytes are more than a message carries: 188416"), "{why}");
+    assert!(why.ends_with("bytes are more than a message carries: 187392"), "{why}");
 }
 
 #[tokio::test]

@@ -74,7 +74,7 @@ async fn a_result_is_kept_before_it_is_confirmed() {
     let mut talk = Talk::new();
     let item = item(PROBE);
     talk.say(Message::new(Performative::Inform, AGGREGATOR, &Items(vec![item.clone()])).unwrap());
-    assert_eq!(talk.receipt().await, Receipt { stored: vec![uuid(&item)], refused: Vec::new() });
+    assert_eq!(talk.receipt().await, Receipt { stored: vec![uuid(&item)], ..Receipt::default() });
     let leaf = json!({
         "uuid": uuid(&item),
         "sha256": evidence::Record::of(&item).unwrap().digest_hex(),

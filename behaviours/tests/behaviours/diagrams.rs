@@ -60,7 +60,8 @@ fn an_anchor_keeps_what_was_stamped() {
     assert_snapshot!(drawn::<anchor::State>(), @r"
     stateDiagram-v2
         [*] --> Waiting
-        Waiting --> Stamping
+        Waiting --> Gathering
+        Gathering --> Stamping
         Stamping --> Keeping
         Stamping --> Resting
         Stamping --> Waiting

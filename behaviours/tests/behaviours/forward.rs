@@ -66,6 +66,8 @@ fn proof(of: &[Value]) -> Proof {
         leaves: of.iter().map(leaf).collect(),
         root: String::new(),
         token: String::new(),
+        also: Vec::new(),
+        log: None,
     }
 }
 

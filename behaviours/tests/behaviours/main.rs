@@ -15,6 +15,7 @@ mod letters;
 mod machine;
 mod register;
 mod report;
+mod sentry;
 mod server;
 mod settings;
 mod support;

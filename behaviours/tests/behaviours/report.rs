@@ -224,7 +224,7 @@ async fn a_confirmation_of_something_else_confirms_nothing() {
     let _liar = liar.start(Arc::clone(&road));
     let (_probe, handle) = start_reporter(&hub, &ours);
     let message = soon(heard.recv()).await.unwrap();
-    let receipt = Receipt { stored: keys(&ours, "outbox"), refused: Vec::new() };
+    let receipt = Receipt { stored: keys(&ours, "outbox"), ..Receipt::default() };
     let confirm = message.reply_with(Performative::Confirm, &receipt).unwrap().unwrap();
     drop(road.send(confirm.clone().with(Slot::InReplyTo, "something else")));
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -296,7 +296,7 @@ async fn a_late_confirmation_counts() {
     let (_probe, _) = start_reporter(&hub, &ours);
     let message = soon(heard.recv()).await.unwrap();
     tokio::time::sleep(Duration::from_secs(12)).await;
-    let receipt = Receipt { stored: keys(&ours, "outbox"), refused: Vec::new() };
+    let receipt = Receipt { stored: keys(&ours, "outbox"), ..Receipt::default() };
     let confirm = message.reply_with(Performative::Confirm, &receipt);
     drop(road.send(confirm.unwrap().unwrap()));
     holds(&ours, "outbox", 0).await;

@@ -76,7 +76,7 @@ fn an_expectation_that_can_never_hold_is_told() {
 fn an_anchor_tells_every_wrong_setting() {
     let told = |text| told(anchor::SETTINGS, anchor::Settings::read, text);
     assert_snapshot!(told("wat = 1"), @r#"
-    `wat`: unknown key; there are: url, anchor, authority, interval
+    `wat`: unknown key; there are: url, anchor, authority, interval, policies, extra, authorities, quorum, batch, gather
     `url`: missing; for example `url = "http://127.0.0.1:8000/tsr"`
     `anchor`: missing; for example `anchor = "tsa/authority.pem"`
     "#);

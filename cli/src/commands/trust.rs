@@ -108,8 +108,10 @@ async fn show(who: &str, json: bool, reach: &Reach) -> Result<Answer, Failure> {
         let uri = text(device, "uri");
         exit::result(&format!("\n{}\n{uri}", text(device, "fingerprint")));
         let code = QrCode::with_error_correction_level(uri, EcLevel::M).map_err(Failure::work)?;
-        // Light on dark is how a terminal shows it, whatever its colours; readers take both.
-        exit::result(&code.render::<Dense1x2>().build());
+        // Blocks are drawn where the code is light: most terminals write in light on dark.
+        let mut drawn = code.render::<Dense1x2>();
+        drawn.dark_color(Dense1x2::Light).light_color(Dense1x2::Dark);
+        exit::result(&drawn.build());
     }
     Ok(Answer::Yes)
 }

@@ -1,34 +1,128 @@
 //! `vedette verify`: is this evidence genuine? Without a network.
 
-use std::{fs, path::Path};
+mod judge;
 
-use evidence::{Authority, Bundle, BundleError, Trust, Verdict};
-use serde_json::{Value, json};
+use std::{
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use evidence::Authority;
+use serde_json::Value;
 
 use crate::{
     arguments,
     exit::{self, Answer, Failure},
 };
 
-pub(crate) fn run(arguments: &arguments::Verify) -> Result<Answer, Failure> {
-    let read = |path: &Path| {
-        fs::read(path)
-            .map_err(|error| Failure::work(format!("cannot read `{}`: {error}", path.display())))
-    };
-    let file = read(&arguments.bundle)?;
-    let own = arguments.data.join("tsa/anchor.pem");
-    let anchors = match &arguments.anchor {
-        Some(path) => vec![anchor(path, &read(path)?)?],
-        None if own.is_file() => vec![anchor(&own, &read(&own)?)?.self_signed()],
-        None => Vec::new(),
-    };
-    let (answer, report) = judge(&file, &anchors);
-    if arguments.json {
-        exit::result(&report.to_string());
-    } else {
-        exit::result(&in_words(&arguments.bundle, &report));
+/// What bundles and time stamps are called at the end.
+const BUNDLE: &str = "asics";
+const STAMPS: [&str; 2] = ["tst", "tsr"];
+/// Folders within folders that are looked into.
+const DEEPEST: usize = 16;
+
+/// One thing to be judged.
+enum Case {
+    Bundle(PathBuf),
+    /// A time stamp, and the file of which it is.
+    Stamp(PathBuf, PathBuf),
+}
+
+impl Case {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Bundle(path) | Self::Stamp(path, _) => path,
+        }
     }
-    Ok(answer)
+}
+
+pub(crate) fn run(arguments: &arguments::Verify) -> Result<Answer, Failure> {
+    let mut cases = Vec::new();
+    for path in &arguments.paths {
+        if path.is_dir() {
+            gather(path, 0, &mut cases)?;
+        } else {
+            cases.push(case(path, arguments.of.as_deref()));
+        }
+    }
+    if arguments.of.is_some() && (cases.len() != 1 || !matches!(cases[..], [Case::Stamp(..)])) {
+        let hint = "for example `vedette verify report.tsr --of report.pdf`";
+        return Err(Failure::call("`--of` goes with one time stamp").hint(hint));
+    }
+    if cases.is_empty() {
+        let what = "there is neither a bundle (`.asics`) nor a time stamp (`.tst`, `.tsr`) there";
+        return Err(Failure::work(what));
+    }
+    let anchors = anchors(arguments)?;
+    let is_one = arguments.paths.len() == 1 && !arguments.paths.iter().any(|it| it.is_dir());
+    let (mut genuine, mut reports) = (0, Vec::new());
+    for case in &cases {
+        let mut report = match case {
+            Case::Bundle(path) => judge::bundle(&read(path)?, &anchors),
+            Case::Stamp(path, of) => judge::stamp(&read(path)?, &read(of)?, &anchors),
+        };
+        genuine += usize::from(judge::is_genuine(&report));
+        if !arguments.json {
+            exit::result(&judge::in_words(case.path(), &report));
+        }
+        if !is_one && let Value::Object(report) = &mut report {
+            report.insert("file".to_owned(), case.path().display().to_string().into());
+        }
+        reports.push(report);
+    }
+    match (arguments.json, is_one, reports.first()) {
+        (true, true, Some(report)) => exit::result(&report.to_string()),
+        (true, ..) => exit::result(&Value::from(reports).to_string()),
+        (false, true, _) => {}
+        (false, false, _) => exit::result(&format!("{genuine} of {} genuine", cases.len())),
+    }
+    Ok(if genuine == cases.len() { Answer::Yes } else { Answer::No })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    fs::read(path)
+        .map_err(|error| Failure::work(format!("cannot read `{}`: {error}", path.display())))
+}
+
+fn is(path: &Path, ends: &[&str]) -> bool {
+    let end = path.extension().and_then(OsStr::to_str).unwrap_or_default();
+    ends.iter().any(|it| end.eq_ignore_ascii_case(it))
+}
+
+fn case(path: &Path, of: Option<&Path>) -> Case {
+    match of {
+        Some(of) => Case::Stamp(path.to_owned(), of.to_owned()),
+        None if is(path, &STAMPS) => Case::Stamp(path.to_owned(), path.with_extension("")),
+        None => Case::Bundle(path.to_owned()),
+    }
+}
+
+/// What is in a folder, by name.
+fn gather(folder: &Path, depth: usize, cases: &mut Vec<Case>) -> Result<(), Failure> {
+    let broken = |error| Failure::work(format!("cannot look into `{}`: {error}", folder.display()));
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder).map_err(broken)? {
+        paths.push(entry.map_err(broken)?.path());
+    }
+    paths.sort();
+    for path in paths {
+        if path.is_dir() && depth < DEEPEST {
+            gather(&path, depth + 1, cases)?;
+        } else if is(&path, &[BUNDLE]) || (is(&path, &STAMPS) && path.with_extension("").is_file())
+        {
+            cases.push(case(&path, None));
+        }
+    }
+    Ok(())
+}
+
+fn anchors(arguments: &arguments::Verify) -> Result<Vec<Authority>, Failure> {
+    let own = arguments.data.join("tsa/anchor.pem");
+    if arguments.anchor.is_empty() && own.is_file() {
+        return Ok(vec![anchor(&own, &read(&own)?)?.self_signed()]);
+    }
+    arguments.anchor.iter().map(|path| anchor(path, &read(path)?)).collect()
 }
 
 fn anchor(path: &Path, pem: &[u8]) -> Result<Authority, Failure> {
@@ -37,75 +131,4 @@ fn anchor(path: &Path, pem: &[u8]) -> Result<Authority, Failure> {
         Failure::call(format!("`{}` holds no authority: {error}", path.display()))
             .hint("`--anchor` wants the certificate of the authority, in PEM")
     })
-}
-
-fn judge(file: &[u8], anchors: &[Authority]) -> (Answer, Value) {
-    let bundle = match Bundle::read(file) {
-        Ok(bundle) => bundle,
-        Err(error) => return (Answer::No, refusal(&error)),
-    };
-    if anchors.is_empty() {
-        return (Answer::No, unanchored(&bundle));
-    }
-    match bundle.verify(anchors) {
-        Ok(verdict) => (Answer::Yes, approval(&verdict)),
-        Err(error) => (Answer::No, refusal(&error)),
-    }
-}
-
-fn approval(verdict: &Verdict) -> Value {
-    let mut report = json!({ "genuine": true, "code": "ok" });
-    if let (Value::Object(report), Ok(Value::Object(verdict))) =
-        (&mut report, serde_json::to_value(verdict))
-    {
-        report.extend(verdict);
-    }
-    report
-}
-
-fn refusal(error: &BundleError) -> Value {
-    let reason = agents::Chain(error).to_string();
-    json!({ "genuine": false, "code": error.code(), "reason": reason })
-}
-
-/// Nobody said whom to trust: the bundle may still hold together, which is told too.
-fn unanchored(bundle: &Bundle) -> Value {
-    let own = bundle.embedded_authority().map(|it| bundle.verify(&[it]));
-    match own {
-        Ok(Ok(verdict)) => json!({
-            "genuine": false,
-            "code": "no-anchor",
-            "reason": "it holds together, but you named no authority that you trust; \
-                       name one with --anchor",
-            "claims": verdict,
-        }),
-        Ok(Err(error)) => refusal(&error),
-        Err(error) => json!({
-            "genuine": false,
-            "code": "no-anchor",
-            "reason": format!("no authority was named, and the one in it cannot be read: {error}"),
-        }),
-    }
-}
-
-fn in_words(path: &Path, report: &Value) -> String {
-    let text = |key: &str| match report.get(key) {
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-        None => String::new(),
-    };
-    let name = path.display();
-    if report.get("genuine") != Some(&Value::Bool(true)) {
-        return format!("not genuine: {name}\n  {} ({})", text("reason"), text("code"));
-    }
-    let self_signed = report.get("trust") == serde_json::to_value(Trust::SelfSigned).ok().as_ref();
-    let trust = if self_signed { " (self-signed: this installation's own authority)" } else { "" };
-    format!(
-        "genuine: {name}\n  existed at  {}\n  stamped by  {}{trust}\n  anchored in {}\n  \
-         record      sha256 {}",
-        text("gen_time"),
-        text("signer"),
-        text("anchor"),
-        text("record_sha256"),
-    )
 }

@@ -30,10 +30,15 @@ pub(crate) fn bytes(
 
 /// The bytes in an element, whatever white space a writer put among them.
 pub(crate) fn decode(element: &Element) -> Option<Vec<u8>> {
-    let mut text = element.text();
-    if text.bytes().any(|it| it.is_ascii_whitespace()) {
-        text.retain(|it| !it.is_ascii_whitespace());
+    let mut texts = element.texts();
+    // Almost always there is one, and nothing among it.
+    if let (Some(text), None) = (texts.next(), texts.next())
+        && let Ok(bytes) = STANDARD.decode(text)
+    {
+        return Some(bytes);
     }
+    let mut text = element.text();
+    text.retain(|it| !it.is_ascii_whitespace());
     STANDARD.decode(text).ok()
 }
 

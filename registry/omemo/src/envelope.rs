@@ -64,13 +64,14 @@ pub(crate) fn read(
     if !envelope.is("envelope", SCE) {
         return Err(EnvelopeError::Malformed);
     }
-    let jid = |name| envelope.get_child(name, SCE).and_then(|it| it.attr("jid")).map(bare);
-    match jid("from") {
+    let jid = |it: &Element| it.attr("jid").map_or("nobody", bare).to_owned();
+    let [says_from, says_to] = ["from", "to"].map(|it| envelope.get_child(it, SCE).map(jid));
+    match says_from {
         Some(it) if it == from => {}
-        other => return Err(EnvelopeError::From(other.unwrap_or("nobody").to_owned())),
+        other => return Err(EnvelopeError::From(other.unwrap_or_else(|| "nobody".to_owned()))),
     }
-    match jid("to") {
-        Some(it) if it != to => return Err(EnvelopeError::To(it.to_owned())),
+    match says_to {
+        Some(it) if it != to => return Err(EnvelopeError::To(it)),
         _ => {}
     }
     let stamp = envelope.get_child("time", SCE).and_then(|it| it.attr("stamp"));
@@ -126,4 +127,22 @@ fn depth(xml: &[u8]) -> usize {
         rest = rest.get(end.unwrap_or(rest.len())..).unwrap_or_default();
     }
     deepest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// XEP-0420 section 4: what is said of sender and receiver is said in full.
+    #[test]
+    fn who_is_named_by_halves_is_nobody() {
+        let whole = write("<body xmlns='jabber:client'>x</body>", "a@test", "b@test", 0);
+        let read = |text: &str| read(text.as_bytes(), "a@test", "b@test", 0);
+        assert!(read(&whole).is_ok());
+        let nobody = "nobody".to_owned();
+        let without = whole.replace("<to jid=", "<to who=");
+        assert_eq!(read(&without), Err(EnvelopeError::To(nobody.clone())));
+        let without = whole.replace("<from jid=", "<from who=");
+        assert_eq!(read(&without), Err(EnvelopeError::From(nobody)));
+    }
 }

@@ -10,6 +10,7 @@
     reason = "what must not happen is to be found"
 )]
 
+mod established;
 mod recipient;
 
 use std::fmt;
@@ -18,11 +19,14 @@ use minidom::Element;
 
 #[cfg(feature = "signal")]
 use self::recipient::LIBSIGNALS;
-use self::recipient::{Recipient, bundles, elements, messages, payloads, sessions};
+use self::{
+    established::Established,
+    recipient::{Recipient, bundles, elements, messages, payloads, sessions},
+};
 #[cfg(feature = "signal")]
 use crate::ratchet::Signal;
 use crate::{
-    Bundle, IdentityKey, Namespace, Prekey, PublicKey, SignedPrekey, payload,
+    Bundle, IdentityKey, Namespace, Prekey, PublicKey, SignedPrekey, envelope, payload,
     ratchet::{Exchange, Own, Ratchet, RatchetError},
     wire::{self, Encrypted},
 };
@@ -54,7 +58,12 @@ pub const TARGETS: &[Target] = &[
     Target { name: "bundle", read: bundle, seeds: bundles },
     Target { name: "payload", read: sealed, seeds: payloads },
     Target { name: "omemo", read: element, seeds: elements },
+    Target { name: "envelope", read: inside, seeds: envelopes },
+    Target { name: "unseal", read: message, seeds: || Established::get().seeds() },
 ];
+
+/// When the envelopes were written that it begins with.
+const NOW: i64 = 1_800_000_000;
 
 /// An exchange that is read is by an identity that can be one, and both engines begin the same
 /// session of it, or none.
@@ -182,6 +191,42 @@ pub fn element(bytes: &[u8]) {
     }
 }
 
+/// What is read of the inside of a message is of who sent it, for us, and nests no deeper than we
+/// look.
+pub fn inside(bytes: &[u8]) {
+    let Ok(elements) = envelope::read(bytes, "a@test", "b@test", NOW) else { return };
+    let whole = Element::from_reader(bytes).expect("it was read before");
+    assert!(depth(&whole) <= envelope::DEEPEST);
+    let child = |name| whole.children().find(|it| it.is(name, "urn:xmpp:sce:1"));
+    let jid = |name| child(name).and_then(|it| it.attr("jid")).and_then(|it| it.split('/').next());
+    assert_eq!(jid("from"), Some("a@test"));
+    assert!(child("to").is_none() || jid("to") == Some("b@test"));
+    let content: Vec<&Element> = child("content").into_iter().flat_map(Element::children).collect();
+    assert_eq!(elements.iter().collect::<Vec<_>>(), content);
+}
+
+fn depth(element: &Element) -> usize {
+    1 + element.children().map(depth).max().unwrap_or_default()
+}
+
+fn envelopes() -> Vec<Vec<u8>> {
+    let nested = |depth| format!("{}{}", "<a>".repeat(depth), "</a>".repeat(depth));
+    let form = "<x xmlns='jabber:x:data' type='form'><field var='act'/></x>";
+    let contents =
+        ["<body xmlns='jabber:client'>\"&lt;' a/></body>", form, &nested(30), &nested(31)];
+    contents.map(|it| envelope::write(it, "a@test", "b@test", NOW).into_bytes()).into()
+}
+
+/// A message for somebody who has sessions: as XML, or as the bytes that it is made of. It is
+/// opened if it was sealed by whom it should, and once; and what comes after it is opened.
+pub fn message(bytes: &[u8]) {
+    let text = || std::str::from_utf8(bytes).ok()?.parse().ok();
+    let element = if bytes.starts_with(b"<") { text() } else { established::unpack(bytes) };
+    if let Some(element) = element {
+        established::check(&element);
+    }
+}
+
 fn begin(bytes: &[u8]) -> Option<(Namespace, bool, &[u8])> {
     let (flags, rest) = bytes.split_first()?;
     let namespace = if flags & 1 == 0 { Namespace::Axolotl } else { Namespace::Omemo2 };
@@ -205,9 +250,11 @@ mod tests {
     #[test]
     fn whatever_others_write_is_read_or_refused() {
         for target in TARGETS {
+            // A whole device begins anew each time.
+            let step = if target.name == "unseal" { 41 } else { 1 };
             for seed in (target.seeds)() {
                 (target.read)(&seed);
-                for place in 0..seed.len().min(400) {
+                for place in (0..seed.len().min(400)).step_by(step) {
                     (target.read)(&seed[..place]);
                     let mut changed = seed.clone();
                     for change in [1, 0x7f, 0xff] {

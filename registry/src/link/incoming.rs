@@ -81,6 +81,7 @@ impl Link {
                 if !self.believes_duties(&from) {
                     heard.announcement.duties.clear();
                 }
+                heard.policy = self.policy(&from);
                 let is_gone = heard.show == Show::Unavailable;
                 let Some(account) = self.contacts.note(&from, heard) else { return };
                 self.door.presence(account);
@@ -170,9 +171,13 @@ impl Link {
         let sealable = header
             .from
             .as_ref()
-            .is_some_and(|from| commands && !self.hears_plain(&AgentId::from(from.as_str())));
+            .map(|from| AgentId::from(from.as_str()))
+            .filter(|from| commands && !self.hears_plain(from));
+        if let Some(from) = sealable.as_ref().filter(|_| heard) {
+            self.complain(from.bare().to_owned(), "a command in plain was refused".to_owned());
+        }
         let answer = match asked {
-            _ if !heard || sealable => Some(queries::refuse(header)),
+            _ if !heard || sealable.is_some() => Some(queries::refuse(header)),
             IqPayload::Set(asked) if asked.is("command", commands::NAMESPACE) => {
                 self.commands.called(header, &asked)
             }

@@ -3,11 +3,11 @@
 use runtime::AgentId;
 use tokio_xmpp::Stanza;
 use tracing::{error, warn};
-use types::Violation;
+use types::{Policy, Violation};
 use xmpp_parsers::message;
 
 use super::Link;
-use crate::sealing::{self, Came};
+use crate::sealing::{self, Came, Refused};
 
 /// The protocol under whose name refusals are told.
 const OMEMO: &str = "omemo";
@@ -62,15 +62,20 @@ impl Link {
                 self.on_opened(stanza);
             }
         }
-        for refused in refusals {
-            self.door.complain(Violation {
-                at_ms: self.clock.now_ms(),
-                protocol: OMEMO.to_owned(),
-                conversation: String::new(),
-                with: refused.who,
-                what: refused.what,
-            });
+        for Refused { who, what } in refusals {
+            self.complain(who, what);
         }
+    }
+
+    /// Tells people that something was refused.
+    pub(super) fn complain(&self, who: String, what: String) {
+        self.door.complain(Violation {
+            at_ms: self.clock.now_ms(),
+            protocol: OMEMO.to_owned(),
+            conversation: String::new(),
+            with: who,
+            what,
+        });
     }
 
     pub(super) fn tick(&mut self) {
@@ -88,11 +93,19 @@ impl Link {
         if let Some(sealer) = &mut self.sealer {
             sealer.believe();
             self.outbox.release_held();
+            for presence in self.contacts.reconsider(|who| sealer.policy(who)) {
+                self.door.presence(presence);
+            }
         }
         // What was asked before could not be sealed, and was not heard.
         if self.online && !knew && knows(self) {
             self.call_the_roll();
         }
+    }
+
+    /// How somebody is spoken to, if we can seal.
+    pub(super) fn policy(&self, who: &AgentId) -> Option<Policy> {
+        self.sealer.as_ref().map(|it| it.policy(who))
     }
 
     /// Whether what somebody says in plain may be acted on.

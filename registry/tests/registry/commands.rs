@@ -45,7 +45,7 @@ impl Task for Clerk {
     }
 }
 
-fn with_clerk(mut agent: Agent) -> Agent {
+pub(crate) fn with_clerk(mut agent: Agent) -> Agent {
     let commands = [("run", "Run a check"), ("kill", "Kill a behaviour")];
     let commands = commands.map(|(node, title)| Command { node: node.into(), title: title.into() });
     agent.door().desk().offer(commands.into());
@@ -54,7 +54,7 @@ fn with_clerk(mut agent: Agent) -> Agent {
 }
 
 /// Lets the peer see the agent, and returns the address of the connection and its hash.
-async fn meet(
+pub(crate) async fn meet(
     world: &World,
     spade: &mut Spade,
     alice: &AgentHandle,

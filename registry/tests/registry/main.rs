@@ -15,6 +15,7 @@ mod profanity;
 mod python;
 mod roads;
 mod sealed;
+mod siege;
 mod spade;
 mod support;
 mod terminal;

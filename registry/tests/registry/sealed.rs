@@ -84,7 +84,7 @@ pub(crate) fn sealing(world: &World, name: &str, registry: &Registry) -> Sealing
     }
 }
 
-fn enrolled(world: &World, names: &[&str]) -> (Registry, Vec<Sealing>) {
+pub(crate) fn enrolled(world: &World, names: &[&str]) -> (Registry, Vec<Sealing>) {
     let mut registry = Registry::new(world.folder.path());
     let sealings: Vec<Sealing> = names.iter().map(|it| sealing(world, it, &registry)).collect();
     for (name, sealing) in names.iter().zip(&sealings) {
@@ -93,7 +93,7 @@ fn enrolled(world: &World, names: &[&str]) -> (Registry, Vec<Sealing>) {
     (registry, sealings)
 }
 
-fn start_sealed(
+pub(crate) fn start_sealed(
     world: &World,
     agent: Agent,
     name: &str,
@@ -104,7 +104,7 @@ fn start_sealed(
     (agent.start(Arc::new(road.clone())), road)
 }
 
-fn text(world: &World, to: &str, body: &str) -> Message {
+pub(crate) fn text(world: &World, to: &str, body: &str) -> Message {
     Message::text(Performative::Inform, world.jid(to), body)
 }
 

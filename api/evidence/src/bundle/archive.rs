@@ -18,7 +18,7 @@ const FIRST_NAME: usize = 30;
 type Kind = (&'static str, usize);
 const ITEM: Kind = ("item.json", 1024 * 1024);
 const EVIDENCE: Kind = ("META-INF/evidencerecord.ers", 1024 * 1024);
-const PROOF: Kind = ("proof.json", 16 * 1024);
+const PROOF: Kind = ("proof.json", 1024 * 1024);
 const ANSWER: Kind = ("root.tsr", 256 * 1024);
 const AUTHORITY: Kind = ("authority.pem", 256 * 1024);
 

@@ -1,6 +1,7 @@
 //! Why a bundle does not show what it should.
 
 use crate::ers::EvidenceRecordError;
+use crate::link::LinkError;
 use crate::record::RecordError;
 use crate::token::TokenError;
 
@@ -64,6 +65,18 @@ pub enum BundleError {
     /// The token does not hold.
     #[error("the token does not hold")]
     Token(#[source] TokenError),
+    /// The record's signature does not hold.
+    #[error("the record does not hold")]
+    Link(#[source] LinkError),
+    /// The record is not in the log where it is said to be, or the log was not stamped with it.
+    #[error("the log does not hold: {0}")]
+    Log(&'static str),
+    /// What is said to have been before the record does not hold.
+    #[error("the lower bound does not hold: {0}")]
+    After(&'static str),
+    /// The token of the lower bound does not hold.
+    #[error("the token of the lower bound does not hold")]
+    AfterToken(#[source] TokenError),
     /// Something does not encode.
     #[error("cannot encode the evidence")]
     Encoding(#[source] der::Error),
@@ -87,7 +100,10 @@ impl BundleError {
             Self::OtherToken => "other-token",
             Self::OtherPath => "path",
             Self::Evidence(error) => error.code(),
-            Self::Token(error) => error.code(),
+            Self::Token(error) | Self::AfterToken(error) => error.code(),
+            Self::Link(_) => "signature",
+            Self::Log(_) => "log",
+            Self::After(_) => "after",
             Self::Encoding(_) => "encoding",
         }
     }

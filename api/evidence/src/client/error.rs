@@ -18,6 +18,14 @@ pub enum ClientError {
         /// What was given.
         url: String,
     },
+    /// More authorities are wanted than there are, or none.
+    #[error("a quorum of {quorum} of {authorities} authorities; it must be 1 to {authorities}")]
+    Quorum {
+        /// How many are wanted.
+        quorum: usize,
+        /// How many there are.
+        authorities: usize,
+    },
     /// The HTTP client cannot be made.
     #[error("cannot set up an HTTP client")]
     Http(#[source] reqwest::Error),

@@ -94,7 +94,7 @@ fn a_policy_that_is_not_on_the_list_is_refused() {
 fn a_policy_that_was_not_asked_for_is_refused() {
     let forge = Forge::new();
     let other = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.55555.2");
-    let request = Request::under_policy(&sha256(DATA), other);
+    let request = Request::under_policy(evidence::HashAlgorithm::Sha256, &sha256(DATA), other);
     let response = forge.respond(&request.to_der());
     assert_eq!(refused(&response, &request, &forge.authority()).code(), "policy");
 }

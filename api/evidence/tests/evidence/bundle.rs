@@ -286,8 +286,8 @@ fn two_entries_of_one_name_are_refused() {
 #[test]
 fn what_is_too_large_is_not_read() {
     let case = case();
-    let error = case.error(|parts| *part(parts, "proof.json") = vec![b' '; 20_000]);
-    assert_snapshot!(text(&error), @"`proof.json` is larger than 16384 bytes");
+    let error = case.error(|parts| *part(parts, "proof.json") = vec![b' '; 1_100_000]);
+    assert_snapshot!(text(&error), @"`proof.json` is larger than 1048576 bytes");
     assert_snapshot!(text(&Bundle::read(&vec![0; 5_000_000]).unwrap_err()), @"the bundle is larger than 4194304 bytes");
 }
 

@@ -2,7 +2,7 @@
 
 use der::asn1::OctetString;
 use der::{Any, Decode, Encode};
-use evidence::ers::{ArchiveTimeStamp, EvidenceRecord};
+use evidence::ers::{ArchiveTimeStamp, EvidenceRecord, HashTree};
 use evidence::{BatchTree, Digest, GenTime, HashAlgorithm, sha256};
 use std::time::Duration;
 
@@ -132,4 +132,47 @@ fn one_chain_has_one_hash_function() {
     let renewal = case.stamp(hash, hash.digest(&case.token), 30);
     case.record.sequence[0].push(renewal);
     assert_eq!(case.verify(DOCUMENT), Err("hash"));
+}
+
+/// Several records are renewed under one token, first by time stamp, then by hash tree, then by time
+/// stamp again.
+#[test]
+fn many_are_renewed_under_one_token_again_and_again() {
+    let forge = Forge::new();
+    let documents: Vec<Vec<u8>> = (0..5).map(|it| format!("{{\"n\":{it}}}").into_bytes()).collect();
+    let mut records: Vec<EvidenceRecord> = documents
+        .iter()
+        .map(|it| EvidenceRecord::new(&sha256(it), &[], &forge.token_over(&sha256(it))).unwrap())
+        .collect();
+    let case = Case { forge, record: records[0].clone(), token: Vec::new() };
+    let token = |hash, root: &[u8], days| {
+        case.stamp(hash, root.to_vec(), days).time_stamp.to_der().unwrap()
+    };
+    let sha512 = HashAlgorithm::Sha512;
+    for (round, days) in [30, 60, 90].into_iter().enumerate() {
+        let values: Vec<Vec<u8>> = records
+            .iter()
+            .zip(&documents)
+            .map(|(record, document)| match round {
+                1 => record.rehashed_value(sha512, document).unwrap(),
+                _ => record.renewal_value().unwrap().1,
+            })
+            .collect();
+        let hash = if round == 0 { HashAlgorithm::Sha256 } else { sha512 };
+        let tree = HashTree::new(hash, values).unwrap();
+        let token = token(hash, tree.root(), days);
+        for (place, record) in records.iter_mut().enumerate() {
+            match round {
+                1 => record.rehash(sha512, &documents[place], &tree.path(place), &token).unwrap(),
+                _ => record.renew(&tree.path(place), &token).unwrap(),
+            }
+        }
+    }
+    let authorities = [case.forge.authority()];
+    for (record, document) in records.iter().zip(&documents) {
+        let record = EvidenceRecord::parse(&record.to_der().unwrap()).unwrap();
+        assert_eq!(record.verify(document, &authorities).unwrap().len(), 4);
+        assert!(record.verify(b"{}", &authorities).is_err());
+        assert_eq!((record.sequence[0].len(), record.sequence[1].len()), (2, 2));
+    }
 }

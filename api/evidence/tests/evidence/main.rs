@@ -9,6 +9,7 @@
 mod forge;
 
 mod batch;
+mod link;
 mod record;
 
 mod answers;
@@ -20,6 +21,8 @@ mod mutations;
 
 mod bundle;
 mod evidence_record;
+mod log;
+
 mod own_authority;
 
 #[cfg(feature = "client")]

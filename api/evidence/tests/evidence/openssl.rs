@@ -193,7 +193,7 @@ fn tokens_of_openssl_with_p384_and_sha512_hold() {
 fn a_refusal_of_openssl_is_understood() {
     let theirs = Theirs::new("-algorithm EC -pkeyopt ec_paramgen_curve:P-256", "sha256");
     let other = der::asn1::ObjectIdentifier::new_unwrap("1.3.6.1.4.1.55555.9");
-    let request = Request::under_policy(&sha256(b"data"), other);
+    let request = Request::under_policy(evidence::HashAlgorithm::Sha256, &sha256(b"data"), other);
     let answer = theirs.respond(&request.to_der());
     let skew = Duration::from_mins(5);
     let error = accept(&answer, &request, &theirs.authority, now(), skew).unwrap_err();

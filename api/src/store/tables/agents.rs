@@ -23,6 +23,7 @@ pub(crate) struct Model {
     pub(crate) runs: String,
     pub(crate) unwanted: i64,
     pub(crate) violations: String,
+    pub(crate) policy: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

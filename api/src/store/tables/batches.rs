@@ -15,6 +15,13 @@ pub(crate) struct Model {
     pub(crate) size: i32,
     pub(crate) leaves: Vec<u8>,
     pub(crate) received_ms: i64,
+    pub(crate) uuids: Option<Vec<u8>>,
+    pub(crate) also: Option<String>,
+    pub(crate) log: Option<String>,
+    pub(crate) first: Option<i64>,
+    pub(crate) peaks: Option<Vec<u8>>,
+    pub(crate) checkpoint: Option<String>,
+    pub(crate) checkpoint_sha256: Option<Vec<u8>>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

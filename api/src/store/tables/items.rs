@@ -20,6 +20,10 @@ pub(crate) struct Model {
     pub(crate) received_ms: i64,
     pub(crate) batch_id: Option<String>,
     pub(crate) leaf_index: Option<i32>,
+    pub(crate) seq: Option<i64>,
+    pub(crate) prev: Option<Vec<u8>>,
+    pub(crate) after: Option<Vec<u8>>,
+    pub(crate) signed_by: Option<Vec<u8>>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

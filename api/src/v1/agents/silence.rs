@@ -50,6 +50,7 @@ mod tests {
             runs: json!([]),
             unwanted: 0,
             violations: json!([]),
+            policy: None,
         }
     }
 

@@ -77,7 +77,7 @@ impl House {
         api::Config {
             listen,
             database: self.file("vedette.db"),
-            tsa: Tsa { own: Some(self.file("tsa")), anchors: Vec::new() },
+            tsa: Tsa { own: Some(self.file("tsa")), ..Tsa::default() },
             auth: Auth { anonymous: Anonymous::Read, tokens: Vec::new() },
             limits: Limits::default(),
         }

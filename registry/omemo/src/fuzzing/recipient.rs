@@ -100,7 +100,7 @@ fn unbase64(value: &Value) -> Vec<u8> {
     STANDARD.decode(value.as_str().unwrap_or_default()).expect("base64")
 }
 
-fn unhex(text: &str) -> Vec<u8> {
+pub(super) fn unhex(text: &str) -> Vec<u8> {
     hex::decode(text).expect("hexadecimal digits")
 }
 

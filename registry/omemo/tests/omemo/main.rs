@@ -8,6 +8,7 @@ mod machines;
 mod network;
 mod payloads;
 mod sessions;
+mod siege;
 mod stores;
 mod support;
 mod vectors;

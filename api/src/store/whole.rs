@@ -1,0 +1,72 @@
+//! Everything that is stamped, batch by batch, to be checked.
+
+use std::collections::BTreeMap;
+
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use uuid::Uuid;
+
+use super::{
+    Store, StoreError, audit,
+    proofs::{self, Batch},
+    tables::{batches, items},
+    writer::{Deed, Ledger},
+};
+use crate::integrity::Fault;
+
+/// A batch with the UUIDs of its items; none when it cannot be read.
+type Whole = Option<(Batch, Vec<Uuid>)>;
+
+impl Store {
+    /// The next batch after an identity.
+    pub(crate) async fn batch_after(
+        &self,
+        id: &str,
+    ) -> Result<Option<(String, Whole)>, StoreError> {
+        let row = batches::Entity::find()
+            .filter(batches::Column::Id.gt(id))
+            .order_by_asc(batches::Column::Id)
+            .one(&self.reader)
+            .await?;
+        Ok(row.map(|row| {
+            let uuids = row.uuids.clone().unwrap_or_default();
+            let uuids = uuids.as_chunks().0.iter().map(|it| Uuid::from_bytes(*it)).collect();
+            (row.id.clone(), proofs::read(row).map(|batch| (batch, uuids)))
+        }))
+    }
+
+    /// The records of a batch, each with its UUID, by their places.
+    pub(crate) async fn records_of(
+        &self,
+        batch: &str,
+    ) -> Result<BTreeMap<usize, (String, Vec<u8>)>, StoreError> {
+        use items::Column as C;
+        let rows: Vec<(Option<i32>, String, Vec<u8>)> = items::Entity::find()
+            .select_only()
+            .columns([C::LeafIndex, C::Uuid, C::Canonical])
+            .filter(C::BatchId.eq(batch))
+            .into_tuple()
+            .all(&self.reader)
+            .await?;
+        let placed = rows.into_iter().filter_map(|(place, uuid, record)| {
+            Some((usize::try_from(place?).ok()?, (uuid, record)))
+        });
+        Ok(placed.collect())
+    }
+}
+
+/// Notes that the database was edited.
+#[derive(Debug)]
+pub(crate) struct NoteFaults {
+    pub(crate) count: u64,
+    pub(crate) first: Fault,
+}
+
+impl Deed for NoteFaults {
+    type Done = ();
+
+    async fn apply(&self, ledger: &mut Ledger<'_>) -> Result<(), DbErr> {
+        let Self { count, first: Fault { kind, subject, detail } } = self;
+        let detail = format!("{detail}; {count} faults in all");
+        audit::note(ledger, "api", kind, subject, Some(detail)).await
+    }
+}

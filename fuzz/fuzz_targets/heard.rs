@@ -1,0 +1,4 @@
+//! [`registry::fuzzing::heard`] under libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| registry::fuzzing::heard(bytes));
