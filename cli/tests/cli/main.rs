@@ -6,9 +6,13 @@ mod browser;
 mod calls;
 mod capture;
 mod dashboard;
+#[path = "../../../registry/tests/registry/ejabberd.rs"]
+#[expect(dead_code, reason = "its log is for who tests what it sees")]
+mod ejabberd;
 mod enrolment;
 mod failover;
 mod faults;
+mod joining;
 mod letters;
 mod parts;
 mod people;
