@@ -1,7 +1,11 @@
 //! Joining over a server that is not ours: ejabberd, with a registrar that may make accounts there,
 //! and everybody in a process of its own.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -16,16 +20,6 @@ struct Site {
     domain: Domain,
     http: String,
     _parts: Vec<Process>,
-}
-
-impl Drop for Site {
-    /// What they said is told when something went wrong.
-    fn drop(&mut self) {
-        for name in ["registry", "gatherer", "edge1"].iter().filter(|_| std::thread::panicking()) {
-            let log = fs::read_to_string(self.file(&format!("{name}.log"))).unwrap_or_default();
-            eprintln!("--- {name}\n{log}");
-        }
-    }
 }
 
 impl Site {
@@ -59,7 +53,7 @@ impl Site {
         let mut api = vedette();
         let api = Process::start(api.args(["api", "--config"]).arg(at("api.toml")), &at("api.log"));
         until("the API", async || get(&http, "/api/v1/summary").await).await;
-        let registrar = start(at("registry.toml"), at("registry.log"));
+        let registrar = start(&at("registry.toml"), &at("registry.log"));
         Self { folder, domain, http, _parts: vec![api, registrar] }
     }
 
@@ -89,12 +83,12 @@ impl Site {
         let file = self.file(name).join("agent.toml");
         let text = fs::read_to_string(&file).unwrap();
         fs::write(&file, text + more).unwrap();
-        start(file, self.file(&format!("{name}.log")))
+        start(&file, &self.file(&format!("{name}.log")))
     }
 }
 
-fn start(file: PathBuf, log: PathBuf) -> Process {
-    Process::start(vedette().args(["agent", "run"]).arg(file), &log)
+fn start(file: &Path, log: &Path) -> Process {
+    Process::start(vedette().args(["agent", "run"]).arg(file), log)
 }
 
 fn succeeds(command: &mut Command) -> String {
