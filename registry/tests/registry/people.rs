@@ -108,7 +108,7 @@ pub(crate) async fn agent(world: &World, registry: &Registry) -> (AgentHandle, X
     agent_with(world, registry, &[]).await
 }
 
-async fn agent_with(
+pub(crate) async fn agent_with(
     world: &World,
     registry: &Registry,
     contacts: &[&str],

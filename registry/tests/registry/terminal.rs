@@ -157,6 +157,13 @@ impl Profanity {
         }
         self.types(&format!("/omemo trust {dashed}"));
         self.shows(&format!("{dashed} (trusted)")).await;
+        // Only then does it ask for what a session begins with.
+        let sessions = self.jid.replace('@', "_at_");
+        let sessions = self.home.path().join("profanity/omemo").join(sessions).join("sessions.txt");
+        while !fs::read_to_string(&sessions).is_ok_and(|it| it.contains(whom)) {
+            assert!(Instant::now() < deadline, "no session: {}", self.screen());
+            sleep(LOOK).await;
+        }
     }
 }
 
