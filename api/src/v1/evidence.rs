@@ -133,7 +133,7 @@ pub(crate) async fn stamped(
 }
 
 /// The batch whose checkpoint a record names, which it was made after.
-async fn earlier(state: &State, canonical: &[u8]) -> Result<Option<Batch>, Problem> {
+pub(crate) async fn earlier(state: &State, canonical: &[u8]) -> Result<Option<Batch>, Problem> {
     let link = Record::parse(canonical).ok().and_then(|it| Link::read(&it).ok());
     let Some(digest) = link.and_then(|it| it.after) else { return Ok(None) };
     Ok(state.store.batch_of_checkpoint(&digest).await?)
