@@ -151,6 +151,11 @@ impl Config {
         self
     }
 
+    /// Whether it lets others in: a registrar that keeps the list of members.
+    pub fn enrols(&self) -> bool {
+        self.behaviours.iter().any(|(name, ..)| name == "enrol")
+    }
+
     /// What its operator calls it by.
     pub fn labels(&self) -> &BTreeMap<String, String> {
         &self.labels

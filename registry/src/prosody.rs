@@ -118,8 +118,9 @@ impl Prosody {
             .and_then(|()| private_folder(&data))
             .map_err(|source| ProsodyError::Folder { path: data, source })?;
         certificate::renew(&folder, domain)?;
-        let (nodes, code) = config::NODES;
-        folder.write(nodes, code)?;
+        for (file, code) in config::MODULES {
+            folder.write(file, code)?;
+        }
         folder.write("prosody.cfg.lua", &config::text(&folder, domain, port))?;
         Ok(Prepared { folder, domain: domain.to_owned(), port })
     }

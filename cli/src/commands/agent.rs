@@ -4,6 +4,7 @@ use std::path::Path;
 
 use agents::{Config, ConfigError, LinkState, Running, dot, mermaid};
 
+use super::up::alone;
 use crate::{
     arguments::{Agent, Drawing, Form},
     exit::{self, Answer, Failure},
@@ -31,7 +32,7 @@ pub(crate) fn mistaken(error: ConfigError) -> Failure {
 }
 
 async fn run_agent(file: &Path) -> Result<Answer, Failure> {
-    let config = Config::read(file).map_err(mistaken)?;
+    let config = alone(Config::read(file).map_err(mistaken)?)?;
     let agent = Running::start(config).await.map_err(Failure::work)?;
     let mut link = agent.link();
     let refused = async {

@@ -27,6 +27,7 @@ mod trust;
 
 use house::House;
 pub(crate) use ready::Ready;
+pub(crate) use trust::alone;
 
 /// The domain of the platform's own accounts.
 const DOMAIN: &str = "vedette.local";

@@ -6,14 +6,20 @@ mod browser;
 mod calls;
 mod capture;
 mod dashboard;
+#[path = "../../../registry/tests/registry/ejabberd.rs"]
+#[expect(dead_code, reason = "its log is for who tests what it sees")]
+mod ejabberd;
 mod enrolment;
 mod failover;
 mod faults;
+mod joining;
 mod letters;
 mod parts;
 mod people;
 mod platform;
 mod spade;
 mod support;
+#[path = "../../../registry/tests/registry/terminal.rs"]
+#[expect(dead_code, reason = "what is lost and found again is tested there")]
 mod terminal;
 mod wire;

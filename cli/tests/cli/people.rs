@@ -1,13 +1,13 @@
 //! People talk to the agents of a platform, by the clients that they have anyway.
 
-use std::{fs, process::Command};
+use std::{fs, process::Command, time::Duration};
 
 use serde_json::{Value, json};
 
 use crate::{
     spade::Spade,
-    support::{Platform, run, until},
-    terminal::Profanity,
+    support::{Platform, run, stdout, until, vedette},
+    terminal::{Profanity, SEALED},
 };
 
 const PROBE: &str = "probe2@vedette.local";
@@ -38,6 +38,29 @@ async fn log_in(platform: &Platform, name: &str) -> Profanity {
     let password = platform.data(&format!("secrets/{name}"));
     let (port, authority) = (xmpp_port(platform), platform.data("xmpp/ca.pem"));
     Profanity::log_in(&format!("{name}@vedette.local"), &password, port, &authority).await
+}
+
+/// Says something to the probe, and waits for its answer.
+async fn asks(who: &Profanity, question: &str, answer: &str) {
+    who.says(PROBE, question);
+    who.shows(answer).await;
+}
+
+/// Waits until it is written down that something was refused.
+async fn refused(platform: &Platform, what: &str) {
+    until(what, async || {
+        let page = platform.get("/api/v1/items?type=audit&limit=100").await;
+        let mut told = page["items"].as_array()?.iter().filter_map(|it| it["summary"].as_str());
+        told.any(|it| it.contains(what)).then_some(())
+    })
+    .await;
+}
+
+fn trust(platform: &Platform, arguments: &[&str]) -> String {
+    let mut command = vedette();
+    let called = run(command.arg("trust").args(arguments).arg("--data").arg(platform.data("")));
+    assert_eq!(called.status.code(), Some(0), "{called:?}");
+    stdout(&called)
 }
 
 /// Waits until what was asked for, in this order, is written down, and proven.
@@ -91,11 +114,11 @@ async fn an_operator_talks_to_a_probe_in_profanity_and_a_stranger_is_refused() {
         (&*why, "it was delivered"),
         ("pause nothing", "no behaviour `nothing`; there are: disk, load,"),
     ] {
-        ops.asks(PROBE, question, answer).await;
+        asks(&ops, question, answer).await;
     }
     let stranger = log_in(&platform, "stranger").await;
-    stranger.asks(PROBE, "pause load", "`stranger@vedette.local` is none of my operators").await;
-    ops.asks(PROBE, "status", "all running").await;
+    asks(&stranger, "pause load", "`stranger@vedette.local` is none of my operators").await;
+    asks(&ops, "status", "all running").await;
     let asked = [
         ("help", true),
         ("status", true),
@@ -145,4 +168,34 @@ async fn an_operator_fills_in_the_form_of_a_command_and_a_stranger_gets_none() {
     let no = json!([["error", "`stranger@vedette.local` is none of my operators"]]);
     assert_eq!((&page["fields"], &page["notes"]), (&json!({}), &no), "{page}");
     audited(&platform, &[("status", true), ("pause load", true)]).await;
+}
+
+#[tokio::test]
+async fn an_operator_talks_sealed_in_profanity_from_the_moment_that_the_keys_are_trusted() {
+    let platform = with_operators().await;
+    let ops = log_in(&platform, "ops").await;
+    let print = ops.makes_keys().await;
+    ops.begins_its_list();
+    let shown: Value =
+        serde_json::from_str(&trust(&platform, &["show", "probe2", "--json"])).unwrap();
+    let key = shown["fingerprints"][0]["fingerprint"].as_str().unwrap();
+    ops.begins_to_seal(PROBE, key).await;
+    ops.says(PROBE, "status");
+    refused(&platform, "a sealed message was refused: ").await;
+    assert!(!ops.screen().contains("all running"), "{}", ops.screen());
+
+    // As Profanity shows it, with dashes.
+    trust(&platform, &["add", "ops@vedette.local", &print]);
+    // The list is on its way to the probe.
+    until("it is believed", async || {
+        ops.says(PROBE, "status");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        ops.screen().contains("all running").then_some(())
+    })
+    .await;
+    asks(&ops, "behaviours", &format!("{SEALED} {PROBE}/")).await;
+    ops.shows("up-for-half-a-year (check): Waiting").await;
+    ops.types("/omemo end");
+    ops.says(PROBE, "status");
+    refused(&platform, "a message in plain was refused").await;
 }

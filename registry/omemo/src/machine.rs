@@ -328,7 +328,7 @@ impl<S: Store> Machine<S> {
 
     /// Believes these keys from now on, and no others: sessions with others end.
     pub fn set_trust(&mut self, trust: Trust) {
-        self.trust = trust;
+        let before = std::mem::replace(&mut self.trust, trust);
         let trust = &self.trust;
         let mut ended = Vec::new();
         self.sessions.retain(|device, slot| {
@@ -343,7 +343,8 @@ impl<S: Store> Machine<S> {
         self.dirty.extend(ended.into_iter().map(Record::Session));
         // Who could not be reached may be now.
         self.bundles.retain(|_, it| !matches!(it, Fetch::Failed { .. }));
-        self.lists.retain(|(account, _), _| trust.knows(account));
+        // And a key that is new may be that of a device which is on no list that we have.
+        self.lists.retain(|(account, _), _| trust.of(account) == before.of(account));
     }
 
     /// Does what is due: renews prekeys, forgets used ones, publishes. To be called from time to

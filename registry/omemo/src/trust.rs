@@ -56,6 +56,11 @@ impl Trust {
         self.0.contains_key(account)
     }
 
+    /// The keys of an account that are believed.
+    pub(crate) fn of(&self, account: &str) -> &[Believed] {
+        self.0.get(account).map(Vec::as_slice).unwrap_or_default()
+    }
+
     /// The devices of an account whose numbers are vouched for as well; none where only keys are.
     pub fn devices(&self, account: &str) -> Option<Vec<u32>> {
         self.0.get(account)?.iter().map(|it| it.device).collect()

@@ -4,8 +4,11 @@ use std::path::Path;
 
 use super::Folder;
 
-/// The module of ours that says who may make which node, and the name of its file.
-pub(super) const NODES: (&str, &str) = ("mod_vedette_nodes.lua", include_str!("nodes.lua"));
+/// Modules of ours, by the names of their files: who may make which node, and who may read keys.
+pub(super) const MODULES: [(&str, &str); 2] = [
+    ("mod_vedette_nodes.lua", include_str!("nodes.lua")),
+    ("mod_vedette_keys.lua", include_str!("keys.lua")),
+];
 
 pub(super) fn text(folder: &Folder, domain: &str, port: u16) -> String {
     let file = |name: &str| quote(&folder.file(name));
@@ -37,7 +40,7 @@ allow_registration = false
 storage = "internal"
 modules_enabled = {{
   "roster"; "saslauth"; "tls"; "disco"; "presence"; "message"; "iq"; "c2s"; "pep"; "ping";
-  "smacks"; "limits"; "blocklist"; "private"; "time"; "uptime"; "version"; "posix";
+  "smacks"; "limits"; "blocklist"; "private"; "time"; "uptime"; "version"; "posix"; "vedette_keys";
   "admin_adhoc"; "user_account_management"; -- the registrar makes accounts, whoever has one changes its password
 }}
 admins = {{ {registrar} }}

@@ -13,10 +13,6 @@ use std::{
     time::Duration,
 };
 
-use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-};
-use runtime::Clock;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -26,6 +22,9 @@ use tokio::{
 
 /// Domains, one for each test that may run over it.
 const DOMAINS: usize = 96;
+
+/// How long certificates hold: Erlang's timers, which wait for their end, do not reach far.
+const DAYS: &str = "30";
 
 static SHARED: OnceCell<Ejabberd> = OnceCell::const_new();
 static NEXT: AtomicUsize = AtomicUsize::new(0);
@@ -139,21 +138,32 @@ fn domain(nth: usize) -> String {
     format!("d{nth}.test.vedette")
 }
 
+/// An authority, and a certificate of it for every domain; the server sends both.
 fn certificates(folder: &Path) {
-    let mut authority = CertificateParams::default();
-    authority.distinguished_name.push(DnType::CommonName, "authority of the tests");
-    authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    let key = KeyPair::generate().unwrap();
-    fs::write(folder.join("ca.pem"), authority.self_signed(&key).unwrap().pem()).unwrap();
-    let issuer = Issuer::new(authority, key);
-    let mut leaf = CertificateParams::new((0..DOMAINS).map(domain).collect::<Vec<_>>()).unwrap();
-    leaf.distinguished_name.push(DnType::CommonName, "server of the tests");
-    // Erlang's timers, which wait for its end, do not reach far.
-    leaf.not_after = (Clock::system().now() + Duration::from_hours(24 * 30)).into();
-    leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    let key = KeyPair::generate().unwrap();
-    let pem = leaf.signed_by(&key, &issuer).unwrap().pem() + &key.serialize_pem();
-    fs::write(folder.join("server.pem"), pem).unwrap();
+    let names: Vec<String> = (0..DOMAINS).map(|nth| format!("DNS:{}", domain(nth))).collect();
+    let made = |name: &str, subject: &str, extensions: &[&str]| {
+        let mut openssl = Command::new("openssl");
+        openssl.current_dir(folder).args(["req", "-x509", "-noenc", "-newkey", "ec"]);
+        openssl.args(["-pkeyopt", "ec_paramgen_curve:P-256", "-subj", subject, "-config"]);
+        openssl.args(["openssl.cnf", "-days", DAYS, "-out", &format!("{name}.pem"), "-keyout"]);
+        openssl.arg(format!("{name}.key"));
+        openssl.args(extensions.iter().flat_map(|it| ["-addext", it]));
+        openssl
+    };
+    let run = |mut openssl: Command| {
+        let output = openssl.output().expect("needs openssl");
+        assert!(output.status.success(), "{output:?}");
+    };
+    fs::write(folder.join("openssl.cnf"), "[req]\ndistinguished_name = name\n[name]\n").unwrap();
+    run(made("ca", "/CN=authority of the tests", &["basicConstraints=critical,CA:TRUE"]));
+    let names = format!("subjectAltName={}", names.join(","));
+    let extensions = ["basicConstraints=CA:FALSE", "extendedKeyUsage=serverAuth", &names];
+    let mut server = made("leaf", "/CN=server of the tests", &extensions);
+    server.args(["-CA", "ca.pem", "-CAkey", "ca.key"]);
+    run(server);
+    let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
+    let chain = read("leaf.pem") + &read("ca.pem") + &read("leaf.key");
+    fs::write(folder.join("server.pem"), chain).unwrap();
 }
 
 fn spawn(folder: &Path) -> std::process::Child {

@@ -91,7 +91,7 @@ impl Client {
 }
 
 /// Somebody by devices that are vouched for.
-fn member(world: &World, role: &str, devices: Vec<Device>) -> Member {
+pub(crate) fn member(world: &World, role: &str, devices: Vec<Device>) -> Member {
     Member {
         jid: world.jid("ops").as_str().to_owned(),
         role: role.to_owned(),
@@ -102,9 +102,9 @@ fn member(world: &World, role: &str, devices: Vec<Device>) -> Member {
     }
 }
 
-type Heard = mpsc::Receiver<Arc<Message>>;
+pub(crate) type Heard = mpsc::Receiver<Arc<Message>>;
 
-async fn agent(world: &World, registry: &Registry) -> (AgentHandle, XmppRoad, Heard) {
+pub(crate) async fn agent(world: &World, registry: &Registry) -> (AgentHandle, XmppRoad, Heard) {
     agent_with(world, registry, &[]).await
 }
 
@@ -123,13 +123,13 @@ async fn agent_with(
     (agent, road, heard)
 }
 
-fn say(road: &XmppRoad, world: &World, text: &str) {
+pub(crate) fn say(road: &XmppRoad, world: &World, text: &str) {
     let mut message = Message::text(Performative::Inform, world.jid("ops"), text);
     message.performative = None;
     drop(road.send(message));
 }
 
-async fn hears(heard: &mut Heard, text: &str) {
+pub(crate) async fn hears(heard: &mut Heard, text: &str) {
     loop {
         if within(heard.recv()).await.unwrap().body.as_ref() == text {
             return;

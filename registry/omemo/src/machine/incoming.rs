@@ -61,6 +61,7 @@ impl<S: Store> Machine<S> {
         for key in &encrypted.keys {
             match self.open_key(&device, key, now) {
                 Ok(secret) => {
+                    self.doubt_list(&device);
                     let opened = self.open_payload(&device, &encrypted, &secret, sent);
                     self.answer(&device, key.exchange, encrypted.payload.is_some());
                     return opened.map(|it| self.keep(it));
@@ -187,6 +188,19 @@ impl<S: Store> Machine<S> {
         }
         let others = self.mended.keys().filter(|it| it.account == device.account);
         self.trust.knows(&device.account) && others.count() < DEVICES
+    }
+
+    /// Whoever is believed, and speaks from a device that is on no list that we have, has another
+    /// list by now: it is asked for before we say anything.
+    fn doubt_list(&mut self, device: &Device) {
+        let is_stale = match self.lists.get(&(device.account.clone(), device.namespace)) {
+            Some(List::Known(ids)) => !ids.contains(&device.id),
+            Some(List::Missing) => true,
+            Some(List::Asked) | None => false,
+        };
+        if is_stale {
+            self.lists.retain(|(account, _), _| *account != device.account);
+        }
     }
 
     /// Begins a new session with a device that is believed and whose messages do not open any

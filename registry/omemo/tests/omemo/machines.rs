@@ -376,3 +376,33 @@ fn several_devices_of_one_account_get_it() {
         assert_eq!(text(kept.release(commit).unwrap()), "to all");
     }
 }
+
+/// Without anybody telling that the list is another: it is enough that its key is believed from now
+/// on, or that it is heard.
+#[test]
+fn a_new_device_of_a_person_is_answered() {
+    let mut pair = Pair::peoples();
+    let sent = pair.seal(0, "to the only one");
+    assert_eq!(pair.open(1, &sent).unwrap(), "to the only one");
+    for (id, is_late) in [(11, false), (12, true)] {
+        let store = MemoryStore::default();
+        let other = omemo::Machine::open(store, settings(NAMES[1], id), pair.server.now).unwrap();
+        let mut trust = pair.a.trust().clone();
+        trust.believe(NAMES[1], omemo::Believed { device: None, key: other.identity() });
+        pair.b = other;
+        pair.b.set_trust(believing(NAMES[0], None, pair.a.identity()));
+        if is_late {
+            pair.a.set_trust(trust);
+            pair.seal(0, "while it is on no list");
+            pair.b.reconnected();
+            let sent = pair.seal(1, "from a device on no list");
+            assert_eq!(pair.open(0, &sent).unwrap(), "from a device on no list");
+        } else {
+            pair.b.reconnected();
+            pair.serve();
+            pair.a.set_trust(trust);
+        }
+        let sent = pair.seal(0, "to all");
+        assert_eq!(pair.open(1, &sent).unwrap(), "to all");
+    }
+}
