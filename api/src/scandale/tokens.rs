@@ -174,9 +174,10 @@ pub(crate) async fn check(state: Data<State>, uuid: Path<String>) -> Result<Http
     let placed = stamped(&state, &item).await?;
     let before = earlier(&state, &item.canonical).await?;
     let finding = finding(&state, item).await?;
-    let interval = placed.as_ref().zip(before).filter(|_| finding.valid).map(|((batch, _), before)| {
-        [before.gen_time_ms, batch.gen_time_ms].map(clock::rfc3339)
-    });
+    let interval =
+        placed.as_ref().zip(before).filter(|_| finding.valid).map(|((batch, _), before)| {
+            [before.gen_time_ms, batch.gen_time_ms].map(clock::rfc3339)
+        });
     let log_index = placed.as_ref().and_then(|(batch, place)| {
         Some(batch.log.as_ref()?.before.size() + u64::try_from(*place).ok()?)
     });
