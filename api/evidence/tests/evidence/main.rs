@@ -7,6 +7,7 @@
 )]
 
 mod forge;
+mod whole;
 
 mod batch;
 mod link;
@@ -27,4 +28,5 @@ mod own_authority;
 
 #[cfg(feature = "client")]
 mod client;
+mod interop;
 mod openssl;
