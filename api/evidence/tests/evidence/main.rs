@@ -20,11 +20,14 @@ mod contents;
 mod envelope;
 mod mutations;
 
+mod beside;
 mod bundle;
 mod evidence_record;
 mod log;
 
 mod own_authority;
+
+mod scandale;
 
 #[cfg(feature = "client")]
 mod client;
