@@ -4,7 +4,7 @@ CARGO ?= cargo
 TOOLS := .tools/bin
 export PATH := $(CURDIR)/$(TOOLS):$(PATH)
 
-.PHONY: run test check bench spade setup setup-test tools
+.PHONY: run test check bench spade omemo setup setup-test tools
 
 # Sets up this machine, builds, and shows the platform with probes at work.
 run: setup
@@ -39,6 +39,11 @@ bench: setup
 spade: tools
 	python3 -m venv .tools/spade
 	.tools/spade/bin/pip install --quiet --disable-pip-version-check spade==4.1.4 greenlet
+
+# python-omemo, to see its figures beside ours in `make bench`.
+omemo: tools
+	python3 -m venv .tools/omemo
+	.tools/omemo/bin/pip install --quiet --disable-pip-version-check slixmpp-omemo==2.2.0 'oldmemo[xml]' 'twomemo[xml]'
 
 # What building and running needs; leaves nothing running that was not there before.
 setup:

@@ -109,11 +109,20 @@ function view(item) {
       ['took', Number.isFinite(payload.took_ms) ? `${payload.took_ms.toLocaleString()} ms` : null],
       ['exit', payload.exit === undefined ? null : JSON.stringify(payload.exit)],
       ['sha256', item.sha256, 'mono'],
+      ['number', item.record?.meta?.seq],
+      ['signed by', signedBy(item), 'wrap'],
     ]),
     el('details', { class: 'record' },
       el('summary', { text: 'Record' }),
       el('pre', { class: 'output', tabindex: 0, 'aria-label': 'Record as JSON', text: JSON.stringify(item.record, null, 2) })),
   ].filter(Boolean);
+}
+
+/** Whose signature an item has; what does not hold was never stored. */
+function signedBy({ signature, source }) {
+  if (!signature) return null;
+  if (!signature.signer) return `a key that the registry does not know now: ${signature.key}`;
+  return signature.signer === source?.split('/')[0] ? `${signature.signer}, by the registry's list` : `${signature.signer}, who is not the source`;
 }
 
 function section(title, children) {
@@ -161,9 +170,11 @@ function proof(item) {
           title: self ? 'Development authority of this installation: good for a trial, worth nothing to a third party' : 'An authority that this installation was told to believe',
         })),
       facts([
-        ['authority', detail.authority],
+        ['authority', [detail.authority, ...(detail.also ?? [])].join(', ')],
         ['signer', detail.signer, 'wrap'],
         ['genTime', detail.gen_time],
+        ['made after', detail.after ? `${detail.after.gen_time} (entry ${detail.after.size.toLocaleString()} of ${detail.after.origin})` : null, 'wrap'],
+        ['log', detail.log ? `${detail.log.origin}, entry ${(detail.log.index + 1).toLocaleString()} of ${detail.log.size.toLocaleString()}` : null, 'wrap'],
         ['serial', detail.serial, 'mono'],
         ['policy', detail.policy, 'mono'],
         ['root', detail.root, 'mono'],

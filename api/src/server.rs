@@ -238,6 +238,7 @@ async fn open(
         own,
         metrics: Metrics::default(),
         started_ms: clock::now_ms(),
+        missing: tokio::sync::Mutex::default(),
         orders: tokio::sync::Notify::new(),
         closing: closing.clone(),
     })

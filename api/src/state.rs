@@ -25,6 +25,8 @@ pub(crate) struct State {
     /// Whether the database is what was stored.
     pub(crate) integrity: Arc<Integrity>,
     pub(crate) started_ms: i64,
+    /// How many items are missing, and when that was counted: it takes a walk over all of them.
+    pub(crate) missing: tokio::sync::Mutex<Option<(i64, u64)>>,
     /// Wakes the registrar when something is wanted of it.
     pub(crate) orders: tokio::sync::Notify,
     /// Ends every stream.

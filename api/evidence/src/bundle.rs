@@ -23,6 +23,9 @@ use crate::trust::{AnchorError, Authority};
 use archive::Entries;
 use proof::{Also, Proof};
 
+/// The word for a further token of an authority that has said so already.
+const REPEATED: &str = "repeated";
+
 /// A bundle that has been read, but not yet checked.
 ///
 /// | entry | what |
@@ -226,7 +229,9 @@ impl Bundle {
             match beside::word(token, &self.proof.root, authorities) {
                 Ok(word) => {
                     let is_known = words.iter().any(|it| it.authority == word.authority);
-                    if word.authority != first.name() && !is_known {
+                    if is_known || word.authority == first.name() {
+                        others.push(REPEATED);
+                    } else {
                         words.push(word);
                     }
                 }

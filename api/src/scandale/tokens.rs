@@ -21,7 +21,7 @@ use crate::{
     state::State,
     store::{Batch, Placed, StoreProof, StoredItem},
     v1::{
-        evidence::{finding, stamped},
+        evidence::{earlier, finding, stamped},
         items::overloaded,
         proofs::verified,
     },
@@ -55,6 +55,14 @@ struct Check {
     state: &'static str,
     #[serde(flatten)]
     finding: Finding,
+    /// The batch, and the item's place in the log that it goes on with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    batch: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log_index: Option<u64>,
+    /// Between which times the item was made, where both are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interval: Option<[String; 2]>,
 }
 
 /// `POST /TimeStampTokens/`.
@@ -63,11 +71,19 @@ pub(crate) async fn post(
     request: HttpRequest,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
-    let stamp = if is_json(&request) { in_json(&body.0) } else { literal::read(&body.0) };
+    let stamp = if is_json(&request) {
+        in_json(&body.0)
+    } else if is_token(&request) {
+        let uuid = Params::of(&request).raw("scan_uuid").map(str::to_owned);
+        uuid.map(|uuid| literal::Stamp { token: body.0.to_vec(), uuid })
+    } else {
+        literal::read(&body.0)
+    };
     let stamp = stamp.ok_or_else(|| {
         Problem::unprocessable(
             "the body must be `{'tst': b'…', 'scan_uuid': '…'}` in Python, \
-             or in JSON with `tst` in base64",
+             or in JSON with `tst` in base64, or a token as \
+             `application/vnd.etsi.timestamp-token` with `?scan_uuid=…`",
         )
     })?;
     let item = find(&state, &stamp.uuid).await?;
@@ -95,6 +111,12 @@ pub(crate) async fn post(
         }
         Placed::Conflict => Err(Problem::conflict(format!("`{uuid}` is stamped already"))),
     }
+}
+
+/// Whether the body is a token itself.
+fn is_token(request: &HttpRequest) -> bool {
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok());
+    kind == Some("application/vnd.etsi.timestamp-token")
 }
 
 fn in_json(body: &[u8]) -> Option<literal::Stamp> {
@@ -149,9 +171,25 @@ pub(crate) async fn token(
 /// `GET /TimeStampTokens/check/{uuid}`.
 pub(crate) async fn check(state: Data<State>, uuid: Path<String>) -> Result<HttpResponse, Problem> {
     let Ok(item) = find(&state, &uuid).await else { return Ok(missing()) };
+    let placed = stamped(&state, &item).await?;
+    let before = earlier(&state, &item.canonical).await?;
     let finding = finding(&state, item).await?;
+    let interval =
+        placed.as_ref().zip(before).filter(|_| finding.valid).map(|((batch, _), before)| {
+            [before.gen_time_ms, batch.gen_time_ms].map(clock::rfc3339)
+        });
+    let log_index = placed.as_ref().and_then(|(batch, place)| {
+        Some(batch.log.as_ref()?.before.size() + u64::try_from(*place).ok()?)
+    });
     let state = if finding.code == "pending" { "pending" } else { "stamped" };
-    Ok(HttpResponse::Ok().json(Check { validity: finding.valid, state, finding }))
+    Ok(HttpResponse::Ok().json(Check {
+        validity: finding.valid,
+        state,
+        finding,
+        batch: placed.map(|(batch, _)| batch.id),
+        log_index,
+        interval,
+    }))
 }
 
 /// `GET /TimeStampTokens/get_timestamp/{uuid}`.

@@ -19,8 +19,6 @@ pub(crate) struct Counts {
     pub(crate) last_hour: u64,
     pub(crate) fail: u64,
     pub(crate) error: u64,
-    /// Numbers below the highest of their source that no item has.
-    pub(crate) missing: u64,
     pub(crate) proofs: u64,
     /// When the newest proof was made.
     pub(crate) last_proof_ms: Option<i64>,
@@ -43,7 +41,6 @@ impl Store {
                 .await?,
             fail: self.now("fail", now_ms).await?,
             error: self.now("error", now_ms).await?,
-            missing: self.missing().await?,
             proofs: batches::Entity::find().count(db).await?,
             last_proof_ms: batches::Entity::find()
                 .select_only()

@@ -6,7 +6,10 @@ use actix_web::{
     http::header,
     web::{self, Data, Json, Path},
 };
-use evidence::{After, Authority, Beside, Bundle, Link, LogPlace, Record, log::Tail};
+use evidence::{
+    After, Authority, Beside, Bundle, Link, LogPlace, Record,
+    log::{Checkpoint, Tail},
+};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -34,12 +37,42 @@ pub(super) struct ProofDetail {
     path: Vec<String>,
     signer: Option<String>,
     policy: Option<String>,
+    /// Further authorities that stamped the batch.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    also: Vec<String>,
+    /// The log that the batch goes on with, and the item's place in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log: Option<Entry>,
+    /// The stamped checkpoint that the item names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<Earlier>,
+}
+
+/// A place in a log.
+#[derive(Debug, Serialize)]
+struct Entry {
+    origin: String,
+    index: u64,
+    size: u64,
+}
+
+/// A stamped checkpoint.
+#[derive(Debug, Serialize)]
+struct Earlier {
+    gen_time: String,
+    origin: String,
+    size: u64,
 }
 
 impl ProofDetail {
     /// Of an item; nothing while it is not stamped.
     pub(super) async fn of(state: &State, item: &StoredItem) -> Result<Option<Self>, Problem> {
         let Some((batch, leaf_index)) = stamped(state, item).await? else { return Ok(None) };
+        let before = earlier(state, &item.canonical).await?;
+        let after = before.and_then(|it| {
+            let Checkpoint { origin, size, .. } = it.log?.checkpoint.checkpoint;
+            Some(Earlier { gen_time: clock::rfc3339(it.gen_time_ms), origin, size })
+        });
         let authorities = state.authorities.clone();
         let detail = web::block(move || {
             let verified = evidence::verify_any(&batch.token, &batch.root, &authorities);
@@ -54,6 +87,13 @@ impl ProofDetail {
                 path: path(&batch, leaf_index).iter().map(hex::encode).collect(),
                 signer: verified.as_ref().map(|verified| verified.signer.clone()),
                 policy: verified.map(|verified| verified.policy),
+                also: batch.also.into_iter().map(|(name, _)| name).collect(),
+                log: batch.log.and_then(|log| {
+                    let index = log.before.size() + u64::try_from(leaf_index).ok()?;
+                    let Checkpoint { origin, size, .. } = log.checkpoint.checkpoint;
+                    Some(Entry { origin, index, size })
+                }),
+                after,
                 authority: batch.authority,
                 trust: batch.trust,
             }
@@ -133,7 +173,7 @@ pub(crate) async fn stamped(
 }
 
 /// The batch whose checkpoint a record names, which it was made after.
-async fn earlier(state: &State, canonical: &[u8]) -> Result<Option<Batch>, Problem> {
+pub(crate) async fn earlier(state: &State, canonical: &[u8]) -> Result<Option<Batch>, Problem> {
     let link = Record::parse(canonical).ok().and_then(|it| Link::read(&it).ok());
     let Some(digest) = link.and_then(|it| it.after) else { return Ok(None) };
     Ok(state.store.batch_of_checkpoint(&digest).await?)

@@ -5,7 +5,7 @@ use actix_web::{
     http::StatusCode,
     web::{self, Data, Json, Path},
 };
-use evidence::Record;
+use evidence::{Link, Record};
 use serde::Serialize;
 use serde_json::{Value, value::RawValue};
 use uuid::Uuid;
@@ -53,6 +53,18 @@ struct Shown {
     record: Value,
     decoded: String,
     proof_detail: Option<ProofDetail>,
+    /// Who signed it, if somebody did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signature: Option<Signature>,
+}
+
+/// The signature of an item, which holds: what does not is not stored.
+#[derive(Debug, Serialize)]
+struct Signature {
+    /// The key (Ed25519), in hexadecimal.
+    key: String,
+    /// Whose evidence key the registry says that it is now.
+    signer: Option<String>,
 }
 
 /// `POST /api/v1/items`.
@@ -108,9 +120,18 @@ pub(crate) async fn show(
     let proof_detail = ProofDetail::of(&state, &item).await?;
     let record: Value = serde_json::from_slice(&item.canonical).unwrap_or_default();
     let raw = record.pointer("/payload/raw").and_then(Value::as_str).unwrap_or_default();
+    let key = Record::parse(&item.canonical).ok().and_then(|it| Link::read(&it).ok()?.key);
+    let signature = match key.map(hex::encode) {
+        Some(key) => {
+            let members = state.store.list().await?.map(|it| it.members).unwrap_or_default();
+            let signer = members.into_iter().find(|it| it.evidence_key == key).map(|it| it.jid);
+            Some(Signature { key, signer })
+        }
+        None => None,
+    };
     let mut decoded = intake::decoded(raw);
     decoded.truncate(decoded.floor_char_boundary(DECODED));
-    Ok(Json(Shown { row: item.row, record, decoded, proof_detail }))
+    Ok(Json(Shown { row: item.row, record, decoded, proof_detail, signature }))
 }
 
 /// The item of a path.

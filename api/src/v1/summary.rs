@@ -6,6 +6,9 @@ use serde::Serialize;
 
 use crate::{clock, problem::Problem, state::State};
 
+/// For how long a count of what is missing is told again, in milliseconds.
+const FRESH_MS: i64 = 10_000;
+
 /// How much of everything there is.
 #[derive(Debug, Serialize)]
 struct Summary {
@@ -74,7 +77,7 @@ pub(crate) async fn show(state: Data<State>) -> Result<Json<impl Serialize>, Pro
             last_hour: counts.last_hour,
             fail: counts.fail,
             error: counts.error,
-            missing: counts.missing,
+            missing: missing(&state, clock_ms).await?,
         },
         proofs: Proofs { total: counts.proofs, last_ms: counts.last_proof_ms },
         authority: state
@@ -85,6 +88,17 @@ pub(crate) async fn show(state: Data<State>) -> Result<Json<impl Serialize>, Pro
         started_ms: state.started_ms,
         clock_ms,
     }))
+}
+
+/// How many items are missing, as of a few seconds ago.
+async fn missing(state: &State, now_ms: i64) -> Result<u64, Problem> {
+    let mut known = state.missing.lock().await;
+    if let Some((_, count)) = known.filter(|(at, _)| (0..FRESH_MS).contains(&(now_ms - at))) {
+        return Ok(count);
+    }
+    let count = state.store.missing().await?;
+    *known = Some((now_ms, count));
+    Ok(count)
 }
 
 /// `GET /api/v1/integrity`.

@@ -293,6 +293,7 @@ async fn a_time_stamp_is_verified_and_then_shown_as_scandale_does() {
       "accuracy_us": 1000000,
       "anchor": "[anchor]",
       "authority": "own",
+      "batch": "[batch]",
       "code": "ok",
       "gen_time": "[gen_time]",
       "hash": "sha256",
@@ -335,6 +336,24 @@ async fn a_time_stamp_comes_in_json_too() {
 }
 
 #[tokio::test]
+async fn a_time_stamp_comes_as_it_is_too() {
+    let world = World::new().await;
+    post(&world, "/items/", &scan(1)).await;
+    let token = stamp(&world, &Record::of(&scan(1)).unwrap().digest()).await;
+    let send = async |query: &str| {
+        let path = format!("/TimeStampTokens/{query}");
+        let request = world.request(Role::Agent, Method::POST, &path);
+        let request = request.header("content-type", "application/vnd.etsi.timestamp-token");
+        request.body(token.clone()).send().await.unwrap().status()
+    };
+    assert_eq!(send("").await, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(send(&format!("?scan_uuid={}", uuid(2))).await, StatusCode::NOT_FOUND);
+    assert_eq!(send(&format!("?scan_uuid={}", uuid(1))).await, StatusCode::OK);
+    let check = world.read(&format!("/TimeStampTokens/check/{}", uuid(1))).await;
+    assert_eq!(check["validity"], true);
+}
+
+#[tokio::test]
 async fn time_stamps_that_show_nothing_are_refused() {
     let world = World::new().await;
     post(&world, "/items/", &scan(1)).await;
@@ -359,9 +378,9 @@ async fn time_stamps_that_show_nothing_are_refused() {
     404 null "no item `00000000-0000-4000-8000-000000000002`"
     422 "malformed" "cannot read ContentInfo"
     404 null "no item `no-uuid`"
-    422 null "the body must be `{'tst': b'…', 'scan_uuid': '…'}` in Python, or in JSON with `tst` in base64"
-    422 null "the body must be `{'tst': b'…', 'scan_uuid': '…'}` in Python, or in JSON with `tst` in base64"
-    422 null "the body must be `{'tst': b'…', 'scan_uuid': '…'}` in Python, or in JSON with `tst` in base64"
+    422 null "the body must be `{'tst': b'…', 'scan_uuid': '…'}` in Python, or in JSON with `tst` in base64, or a token as `application/vnd.etsi.timestamp-token` with `?scan_uuid=…`"
+    422 null "the body must be `{'tst': b'…', 'scan_uuid': '…'}` in Python, or in JSON with `tst` in base64, or a token as `application/vnd.etsi.timestamp-token` with `?scan_uuid=…`"
+    422 null "the body must be `{'tst': b'…', 'scan_uuid': '…'}` in Python, or in JSON with `tst` in base64, or a token as `application/vnd.etsi.timestamp-token` with `?scan_uuid=…`"
     "#);
     for path in ["", "token/", "get_timestamp/"] {
         let missing = answer(world.get(&format!("/TimeStampTokens/{path}{id}")).await).await;

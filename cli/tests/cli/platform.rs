@@ -128,6 +128,62 @@ async fn evidence_that_was_changed_or_is_anchored_elsewhere_is_not_genuine() {
 }
 
 #[tokio::test]
+async fn folders_and_bare_time_stamps_are_judged_too() {
+    let platform = Platform::up(&["--demo"]).await;
+    let folder = platform.folder.path().join("evidence");
+    fs::create_dir_all(folder.join("deep")).unwrap();
+    let uuid = until("an item that was made after a stamped checkpoint", async || {
+        let uuid = stamped(&platform).await["uuid"].as_str()?.to_owned();
+        let item = platform.get(&format!("/api/v1/items/{uuid}")).await;
+        item.pointer("/record/meta/after").map(|_| uuid)
+    })
+    .await;
+    let bundle = platform.bytes(&format!("/api/v1/items/{uuid}/evidence")).await;
+    fs::write(folder.join("deep/item.asics"), &bundle).unwrap();
+    // A file of somebody's, stamped by OpenSSL's request and the platform's authority.
+    let (report, query) = (folder.join("report.txt"), folder.join("query"));
+    fs::write(&report, "all is well").unwrap();
+    let asked = run(Command::new("openssl")
+        .args(["ts", "-query", "-sha512", "-cert", "-data"])
+        .arg(&report)
+        .arg("-out")
+        .arg(&query));
+    assert!(asked.status.success(), "{asked:?}");
+    let answer = reqwest::Client::new()
+        .post(format!("{}/tsr", platform.http))
+        .header("content-type", "application/timestamp-query")
+        .body(fs::read(&query).unwrap())
+        .send()
+        .await
+        .unwrap();
+    fs::write(folder.join("report.txt.tsr"), answer.bytes().await.unwrap()).unwrap();
+    let anchor = platform.data("tsa/anchor.pem");
+    let verify = |more: &[&str]| {
+        let mut verify = vedette();
+        verify.current_dir(&folder).arg("verify").args(more).arg("--anchor").arg(&anchor);
+        run(&mut verify)
+    };
+    let all = verify(&["."]);
+    let said = stdout(&all);
+    assert_eq!(all.status.code(), Some(0), "{said}");
+    assert!(said.ends_with("2 of 2 genuine\n"), "{said}");
+    for word in ["made after", "in the log", "number", "signed by"] {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+    fs::write(&report, "all is lost").unwrap();
+    let some = verify(&[".", "--json"]);
+    let told: Value = serde_json::from_str(&stdout(&some)).unwrap();
+    let codes: Vec<&str> =
+        told.as_array().unwrap().iter().map(|it| it["code"].as_str().unwrap()).collect();
+    assert_eq!((some.status.code(), codes), (Some(1), vec!["ok", "imprint"]));
+    fs::write(folder.join("other"), "all is well").unwrap();
+    assert_eq!(verify(&["report.txt.tsr", "--of", "other"]).status.code(), Some(0));
+    assert_eq!(verify(&[".", "--of", "other"]).status.code(), Some(2));
+    fs::create_dir(folder.join("empty")).unwrap();
+    assert_eq!(verify(&["empty"]).status.code(), Some(3));
+}
+
+#[tokio::test]
 async fn writing_needs_the_token_and_the_token_is_its_owners_only() {
     use std::os::unix::fs::PermissionsExt;
     let platform = Platform::up(&[]).await;

@@ -3,7 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "without a session there is nothing to measure")]
 
-use std::{hint::black_box, time::Duration};
+use std::{hint::black_box, path::Path, process::Command, time::Duration};
 
 use criterion::{
     BatchSize, Criterion, Throughput, criterion_group, criterion_main,
@@ -194,6 +194,60 @@ fn bundles(criterion: &mut Criterion<Cpu>) {
     group.finish();
 }
 
+/// What python-omemo needs for a message, in microseconds.
+#[derive(serde::Deserialize)]
+struct Theirs {
+    seal_us: f64,
+    open_us: f64,
+}
+
+/// The same whole messages by python-omemo, on this machine and now, where it is installed.
+#[expect(clippy::print_stdout, reason = "criterion prints its figures, too")]
+fn beside_python() {
+    let tools = concat!(env!("CARGO_MANIFEST_DIR"), "/../../.tools/omemo/bin/python");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/python.py");
+    if !Path::new(tools).exists() {
+        println!("python-omemo is not installed, so there is no ratio: `make omemo` installs it");
+        return;
+    }
+    for (namespace, name) in Namespace::ALL.into_iter().zip(["axolotl", "omemo:2"]) {
+        let run = Command::new(tools).args([script, name, "1024", "500"]).output().unwrap();
+        let theirs: Theirs = serde_json::from_slice(&run.stdout).unwrap();
+        let [sealing, opening] = ours(namespace, 1024, 5000);
+        for (what, ours, theirs) in
+            [("seal", sealing, theirs.seal_us), ("open", opening, theirs.open_us)]
+        {
+            let ratio = theirs / ours;
+            println!(
+                "{what} 1 KB, {name}: {ours:.1} µs, python-omemo {theirs:.1} µs: {ratio:.0} times"
+            );
+        }
+    }
+}
+
+/// CPU time of a message, sealed and opened, in microseconds.
+fn ours(namespace: Namespace, length: usize, count: u32) -> [f64; 2] {
+    let plain = vec![b'x'; length];
+    let (mut one, mut other) = pair::<Own>(namespace);
+    let begun = Cpu.start();
+    let messages: Vec<_> = (0..count)
+        .map(|_| {
+            let sealed = payload::seal(namespace, &plain);
+            let key = one.seal(&sealed.key).unwrap().bytes;
+            black_box(one.save());
+            (sealed, key)
+        })
+        .collect();
+    let sealing = Cpu.end(begun);
+    let begun = Cpu.start();
+    for (sealed, key) in messages {
+        let key = other.open(&key, false).unwrap();
+        black_box(other.save());
+        payload::open(namespace, &sealed.cipher, &sealed.iv, &key).unwrap();
+    }
+    [sealing, Cpu.end(begun)].map(|it| it.as_secs_f64() * 1e6 / f64::from(count))
+}
+
 fn all(criterion: &mut Criterion<Cpu>) {
     let [old, new] = Namespace::ALL;
     engine::<Own>(criterion, "own, axolotl", old);
@@ -206,6 +260,7 @@ fn all(criterion: &mut Criterion<Cpu>) {
         messages::<Signal>(criterion, "libsignal, axolotl", old);
     }
     bundles(criterion);
+    beside_python();
 }
 
 criterion_group! {

@@ -23,8 +23,8 @@ pub struct Verdict {
     /// Further authorities that say so.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<Word>,
-    /// Codes of further tokens that are not believed: nobody named their authority, or they do
-    /// not hold.
+    /// Codes of further tokens that do not count: nobody named their authority, they do not hold,
+    /// or their authority has said so already (`repeated`).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_counted: Vec<&'static str>,
     /// Where the record is in an append-only log that was stamped with it.

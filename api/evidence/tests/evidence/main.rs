@@ -7,6 +7,7 @@
 )]
 
 mod forge;
+mod whole;
 
 mod batch;
 mod link;
@@ -19,12 +20,16 @@ mod contents;
 mod envelope;
 mod mutations;
 
+mod beside;
 mod bundle;
 mod evidence_record;
 mod log;
 
 mod own_authority;
 
+mod scandale;
+
 #[cfg(feature = "client")]
 mod client;
+mod interop;
 mod openssl;
