@@ -16,6 +16,8 @@ mod enrolments;
 #[cfg(test)]
 mod events;
 #[cfg(test)]
+mod flaws;
+#[cfg(test)]
 mod items;
 #[cfg(test)]
 mod junk;

@@ -1,5 +1,7 @@
 //! Batches are stamped by a real authority, behind a server of the test.
 
+mod faults;
+
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
@@ -38,10 +40,22 @@ fn start(
     believed: &OwnAuthority,
     store: &Arc<MemoryStore>,
 ) -> (AgentHandle, Handle) {
+    let text = format!("url = \"http://{address}/tsr\"\nanchor = \"0.pem\"\nauthority = \"own\"");
+    start_with(&text, &[believed], store)
+}
+
+/// The same with any settings, in which the certificates of those who are believed are `0.pem` and
+/// so on.
+fn start_with(
+    text: &str,
+    believed: &[&OwnAuthority],
+    store: &Arc<MemoryStore>,
+) -> (AgentHandle, Handle) {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("tsa.pem"), believed.anchor_pem()).unwrap();
-    let text = format!("url = \"http://{address}/tsr\"\nanchor = \"tsa.pem\"\nauthority = \"own\"");
-    let settings = settings(anchor::SETTINGS, anchor::Settings::read, &text, folder.path());
+    for (number, it) in believed.iter().enumerate() {
+        std::fs::write(folder.path().join(format!("{number}.pem")), it.anchor_pem()).unwrap();
+    }
+    let settings = settings(anchor::SETTINGS, anchor::Settings::read, text, folder.path());
     let mut agent = agent("aggregator@test", &["aggregate"], store);
     let handle = agent.add(Spec::default(), move || anchor::Anchor::from(settings.clone()));
     let road = Hub::default().join(agent.door());
@@ -71,8 +85,13 @@ fn proofs(store: &MemoryStore) -> Vec<Proof> {
 
 /// Whether a proof is all that anybody needs to believe it.
 fn check(proof: &Proof, leaves: &[Leaf], tsa: &OwnAuthority) {
-    assert_eq!(proof.leaves, leaves);
     assert_eq!(proof.authority, "own");
+    check_of(proof, leaves, &[tsa]);
+}
+
+/// The same, of so many authorities.
+fn check_of(proof: &Proof, leaves: &[Leaf], stamped_by: &[&OwnAuthority]) {
+    assert_eq!(proof.leaves, leaves);
     let digest = |it: &Leaf| hex::decode(&it.sha256).unwrap().try_into().unwrap();
     let log = proof.log.as_ref().unwrap();
     let peaks = log.peaks.iter().map(|it| hex::decode(it).unwrap().try_into().unwrap());
@@ -87,8 +106,13 @@ fn check(proof: &Proof, leaves: &[Leaf], tsa: &OwnAuthority) {
     for (index, leaf) in leaves.iter().enumerate() {
         assert_eq!(evidence::fold(&digest(leaf), &tree.path(index)), tree.root());
     }
-    let token = BASE64_STANDARD.decode(&proof.token).unwrap();
-    evidence::verify(&token, &tree.root(), &tsa.authority()).unwrap();
+    let tokens: Vec<&String> =
+        std::iter::once(&proof.token).chain(proof.also.iter().map(|it| &it.token)).collect();
+    assert_eq!(tokens.len(), stamped_by.len());
+    for (token, tsa) in tokens.into_iter().zip(stamped_by) {
+        let token = BASE64_STANDARD.decode(token).unwrap();
+        evidence::verify(&token, &tree.root(), &tsa.authority()).unwrap();
+    }
 }
 
 #[tokio::test]
