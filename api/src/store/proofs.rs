@@ -1,12 +1,16 @@
 //! Proofs: a batch with its token, and which item is which leaf of it.
 
+use std::collections::HashSet;
+
 use evidence::{
     BatchTree, Digest,
     log::{Checkpoint, Peaks, Signed},
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, JoinType, QueryFilter,
-    QueryOrder, QuerySelect, RelationTrait, sea_query::Expr,
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, JoinType, QueryFilter, QueryOrder,
+    QuerySelect, RelationTrait,
+    sea_query::{CaseStatement, Expr},
 };
 use serde_json::json as value;
 use uuid::Uuid;
@@ -20,6 +24,9 @@ use crate::{
     clock::rfc3339,
     events::{Scandale, Topic},
 };
+
+/// Items that are put in their places by one statement.
+const TOGETHER: usize = 250;
 
 /// A batch as it is kept: verified before it came here.
 #[derive(Clone, Debug)]
@@ -120,10 +127,9 @@ impl Deed for StoreProof {
         .exec_without_returning(ledger.tx())
         .await?;
         let mut stamped = Vec::with_capacity(self.uuids.len());
-        for (leaf, uuid) in (0_i32..).zip(&self.uuids) {
-            if place(ledger.tx(), *uuid, &id, leaf).await? {
-                stamped.push(*uuid);
-            }
+        let leaves: Vec<(Uuid, i32)> = self.uuids.iter().copied().zip(0..).collect();
+        for some in leaves.chunks(TOGETHER) {
+            stamped.extend(place(ledger.tx(), some, &id).await?);
         }
         self.tell(&stamped, ledger)?;
         Ok(Placed::Stored)
@@ -232,21 +238,40 @@ pub(super) fn read(kept: batches::Model) -> Option<Batch> {
     })
 }
 
-/// Puts an item in its place, unless it has one.
+/// Puts items in their places, unless they have one; which of them that were.
 async fn place(
     db: &impl ConnectionTrait,
-    uuid: Uuid,
+    some: &[(Uuid, i32)],
     batch: &str,
-    leaf: i32,
-) -> Result<bool, DbErr> {
-    let placed = items::Entity::update_many()
-        .col_expr(items::Column::BatchId, Expr::value(batch))
-        .col_expr(items::Column::LeafIndex, Expr::value(leaf))
-        .filter(items::Column::Uuid.eq(uuid.to_string()))
-        .filter(items::Column::BatchId.is_null())
+) -> Result<Vec<Uuid>, DbErr> {
+    use items::Column as C;
+    let named = C::Uuid.is_in(some.iter().map(|(uuid, _)| uuid.to_string()));
+    let free: Vec<String> = items::Entity::find()
+        .select_only()
+        .column(C::Uuid)
+        .filter(named.clone())
+        .filter(C::BatchId.is_null())
+        .into_tuple()
+        .all(db)
+        .await?;
+    let free: HashSet<Uuid> = free.iter().filter_map(|it| Uuid::parse_str(it).ok()).collect();
+    let placed: Vec<(Uuid, i32)> =
+        some.iter().filter(|(uuid, _)| free.contains(uuid)).copied().collect();
+    if placed.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut leaf = CaseStatement::new();
+    for (uuid, index) in &placed {
+        leaf = leaf.case(C::Uuid.eq(uuid.to_string()), *index);
+    }
+    items::Entity::update_many()
+        .col_expr(C::BatchId, Expr::value(batch))
+        .col_expr(C::LeafIndex, leaf.into())
+        .filter(named)
+        .filter(C::BatchId.is_null())
         .exec(db)
         .await?;
-    Ok(placed.rows_affected > 0)
+    Ok(placed.into_iter().map(|(uuid, _)| uuid).collect())
 }
 
 impl Store {
