@@ -52,6 +52,18 @@ impl Store {
         });
         Ok(placed.collect())
     }
+
+    /// The record of an item, whatever batch it is in.
+    pub(crate) async fn record_of(&self, item: Uuid) -> Result<Option<Vec<u8>>, StoreError> {
+        let found = items::Entity::find()
+            .select_only()
+            .column(items::Column::Canonical)
+            .filter(items::Column::Uuid.eq(item.to_string()))
+            .into_tuple()
+            .one(&self.reader)
+            .await?;
+        Ok(found)
+    }
 }
 
 /// Notes that the database was edited.

@@ -287,6 +287,29 @@ async fn an_edited_a_deleted_and_a_rolled_back_database_are_found() {
     assert_eq!(report["faults"][0]["subject"], LOG);
 }
 
+/// An aggregator that died may have the same item stamped again.
+#[tokio::test]
+async fn an_item_that_was_stamped_twice_is_no_fault_and_is_looked_at_all_the_same() {
+    let world = World::new().await;
+    let mut log = Log::default();
+    log.store(&world, &chain(1..=3, None)).await;
+    log.store(&world, &chain(2..=4, None)).await;
+    let world = world.again().await;
+    let sound = integrity(&world).await;
+    assert_eq!((&sound["state"], &sound["items"]), (&json!("sound"), &json!(6)), "{sound}");
+    // Nor is one overlooked that was taken out of its batch.
+    let edit = format!(
+        "UPDATE items SET batch_id = NULL, canonical = replace(canonical, 'pass', 'fail') \
+         WHERE uuid = '{}'",
+        uuid(1)
+    );
+    sqlite(&world.config.database, &edit);
+    let world = world.again().await;
+    let report = integrity(&world).await;
+    let faults = report["faults"].as_array().unwrap();
+    assert_eq!((faults.len(), &faults[0]["kind"]), (1, &json!("record-changed")), "{report}");
+}
+
 #[tokio::test]
 async fn a_signature_that_does_not_hold_is_refused() {
     let world = World::new().await;
