@@ -5,6 +5,7 @@
 mod browser;
 mod calls;
 mod capture;
+mod cut;
 mod dashboard;
 mod enrolment;
 mod failover;
