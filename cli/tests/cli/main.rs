@@ -5,6 +5,7 @@
 mod browser;
 mod calls;
 mod capture;
+mod cut;
 mod dashboard;
 #[path = "../../../registry/tests/registry/ejabberd.rs"]
 #[expect(dead_code, reason = "its log is for who tests what it sees")]
