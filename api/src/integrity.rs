@@ -5,7 +5,7 @@
 //! older state, it alone knows.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use crate::{
     clock::now_ms,
-    store::{Batch, NoteFaults, Store, StoreError},
+    store::{Batch, NoteFaults, Store, StoreError, Whole},
 };
 
 /// Faults that are told, at most.
@@ -36,6 +36,8 @@ pub(crate) struct Report {
     pub(crate) checked_ms: Option<i64>,
     pub(crate) batches: u64,
     pub(crate) items: u64,
+    /// How often a log does not go on where it ended, and the audit has said so since.
+    pub(crate) jumps: u64,
     /// How many faults there are; the first thousand are listed.
     pub(crate) count: u64,
     pub(crate) faults: Vec<Fault>,
@@ -122,7 +124,7 @@ impl Integrity {
 
     /// Goes over everything that is stored.
     pub(crate) async fn check(&self, store: &Store, authorities: &[Authority]) {
-        let mut check = Check { authorities, report: Report::default(), ends: BTreeMap::new() };
+        let mut check = Check { authorities, report: Report::default(), parts: BTreeMap::new() };
         let done = check.run(store, self.witnessed()).await;
         let mut report = check.report;
         report.checked_ms = Some(now_ms());
@@ -151,8 +153,14 @@ impl Integrity {
 struct Check<'a> {
     authorities: &'a [Authority],
     report: Report,
-    /// Where each part of each log begins and ends: `(before, after)`, by its first entry.
-    ends: BTreeMap<String, BTreeMap<u64, (Digest, Checkpoint)>>,
+    /// The parts of each log.
+    parts: BTreeMap<String, Vec<Part>>,
+}
+
+/// Where a part of a log begins and ends: how many entries there are, and their root.
+struct Part {
+    before: (u64, Digest),
+    after: (u64, Digest),
 }
 
 impl Check<'_> {
@@ -162,18 +170,10 @@ impl Check<'_> {
         witnessed: BTreeMap<String, End>,
     ) -> Result<(), StoreError> {
         let mut after = String::new();
-        while let Some((id, batch)) = store.batch_after(&after).await? {
+        while let Some(Whole { id, batch, uuids }) = store.batch_after(&after).await? {
             match batch {
-                Some((batch, uuids)) => {
-                    let mut kept = store.records_of(&id).await?;
-                    // What was stamped twice has its place in the batch that came first.
-                    for (place, uuid) in uuids.iter().enumerate() {
-                        if !kept.contains_key(&place)
-                            && let Some(record) = store.record_of(*uuid).await?
-                        {
-                            kept.insert(place, (uuid.to_string(), record));
-                        }
-                    }
+                Some(batch) => {
+                    let kept = store.records_of(&id, &uuids).await?;
                     self.batch(&batch, &uuids, &kept);
                 }
                 None => self.blame("batch-changed", &id, "the batch cannot be read".to_owned()),
@@ -182,7 +182,7 @@ impl Check<'_> {
             after = id;
             tokio::task::yield_now().await;
         }
-        self.logs();
+        self.logs(&store.jumps().await?);
         self.witness(witnessed);
         Ok(())
     }
@@ -213,42 +213,54 @@ impl Check<'_> {
             }
         }
         if let Some(log) = &batch.log {
-            let end = (log.before.root(), log.checkpoint.checkpoint.clone());
-            let origin = log.checkpoint.checkpoint.origin.clone();
-            self.ends.entry(origin).or_default().insert(log.before.size(), end);
+            let said = &log.checkpoint.checkpoint;
+            let part = Part {
+                before: (log.before.size(), log.before.root()),
+                after: (said.size, said.root),
+            };
             let mut peaks = log.before.clone();
             peaks.extend(&batch.leaves);
-            let said = &log.checkpoint.checkpoint;
-            if (peaks.size(), peaks.root()) != (said.size, said.root) {
+            if (peaks.size(), peaks.root()) != part.after {
                 let detail = format!("batch `{id}` is not the part of its log that it was");
                 self.blame("log-changed", &said.origin, detail);
             }
+            self.parts.entry(said.origin.clone()).or_default().push(part);
         }
     }
 
-    /// Each part of a log must begin as the one before ended.
-    fn logs(&mut self) {
-        for (origin, parts) in self.ends.clone() {
-            let mut end = (0, Peaks::default().root());
-            for (first, (root, after)) in parts {
-                if (first, root) != end {
-                    let detail = format!(
-                        "the log `{origin}` ends at {} and goes on at {first}, otherwise than it \
-                         was",
-                        end.0
-                    );
-                    self.blame("log-changed", &origin, detail);
-                }
-                end = (after.size, after.root);
+    /// Each part of a log begins where one ends that nothing else goes on from. An aggregator that
+    /// forgot, or lost, what it had logged is no edit of the database: that was told when it came.
+    fn logs(&mut self, told: &BTreeMap<String, u64>) {
+        let mut broken = Vec::new();
+        for (origin, parts) in &self.parts {
+            let mut ends: BTreeSet<_> = parts.iter().map(|it| it.after).collect();
+            ends.insert((0, Peaks::default().root()));
+            let jumps = parts.iter().filter(|it| !ends.remove(&it.before));
+            let jumps: Vec<u64> = jumps.map(|it| it.before.0).collect();
+            let count = u64::try_from(jumps.len()).unwrap_or(u64::MAX);
+            let told = told.get(origin).copied().unwrap_or(0);
+            self.report.jumps += count.min(told);
+            if count > told {
+                let places: Vec<_> = jumps.iter().take(10).map(u64::to_string).collect();
+                let detail = format!(
+                    "the log `{origin}` goes on otherwise than it was, at {}; {told} of these \
+                     {count} were told when they came",
+                    places.join(", ")
+                );
+                broken.push((origin.clone(), detail));
             }
+        }
+        for (origin, detail) in broken {
+            self.blame("log-changed", &origin, detail);
         }
     }
 
     fn witness(&mut self, witnessed: BTreeMap<String, End>) {
         for (origin, known) in witnessed {
-            let parts = self.ends.get(&origin);
-            let has = parts.into_iter().flat_map(BTreeMap::values);
-            let longest = has.clone().map(|(_, it)| it.size).max().unwrap_or(0);
+            let parts = self.parts.get(&origin).map(Vec::as_slice).unwrap_or_default();
+            let ends = parts.iter().map(|it| it.after);
+            let longest = ends.clone().map(|(size, _)| size).max().unwrap_or(0);
+            let mut same = ends.filter(|(size, _)| *size == known.size).peekable();
             if longest < known.size {
                 let detail = format!(
                     "the log `{origin}` had {} entries and has {longest}: this database is an \
@@ -256,9 +268,7 @@ impl Check<'_> {
                     known.size
                 );
                 self.blame("rolled-back", &origin, detail);
-            } else if has
-                .clone()
-                .any(|(_, it)| it.size == known.size && hex::encode(it.root) != known.root)
+            } else if same.peek().is_some() && same.all(|(_, root)| hex::encode(root) != known.root)
             {
                 let detail = format!("the log `{origin}` is another than it was");
                 self.blame("log-changed", &origin, detail);

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::{
     clock::now_ms,
     stamper::Asked,
-    store::{Batch, KeepRenewals, Renewal, Store, StoreError},
+    store::{Batch, KeepRenewals, Renewal, Store, StoreError, Whole},
 };
 
 /// Batches that are renewed under one token, at most.
@@ -75,9 +75,11 @@ impl Renewer {
         let mut due: BTreeMap<(Option<HashAlgorithm>, HashAlgorithm), Vec<Due>> = BTreeMap::new();
         let mut after = String::new();
         let broken = |error: StoreError| error.to_string();
-        while let Some((id, batch)) = self.store.batch_after(&after).await.map_err(broken)? {
+        while let Some(Whole { id, batch, uuids }) =
+            self.store.batch_after(&after).await.map_err(broken)?
+        {
             after.clone_from(&id);
-            let Some((batch, _)) = batch else { continue };
+            let Some(batch) = batch else { continue };
             let renewals = self.store.renewals(&id).await.map_err(broken)?;
             let rehash = match self.wants(&batch, &renewals) {
                 Some(Way::Stamp) => None,
@@ -85,7 +87,7 @@ impl Renewer {
                 None => continue,
             };
             let records = match rehash {
-                Some(_) => self.store.records_of(&id).await.map_err(broken)?,
+                Some(_) => self.store.records_of(&id, &uuids).await.map_err(broken)?,
                 None => BTreeMap::new(),
             };
             match value(&batch, &renewals, rehash, &records) {

@@ -39,7 +39,7 @@ pub(crate) use presence::StorePresence;
 pub(crate) use proofs::{Batch, LogPart, Placed, StoreProof};
 pub(crate) use renewals::{KeepRenewals, Renewal};
 pub(crate) use tokens::Credential;
-pub(crate) use whole::NoteFaults;
+pub(crate) use whole::{NoteFaults, Whole};
 
 use self::{
     ids::Ids,

@@ -16,6 +16,9 @@ const END: &str = "end of the chain";
 /// The note of the newest stamped checkpoint that the agent knows.
 const CHECKPOINT: &str = "known checkpoint";
 
+/// The longest name of a log, in bytes.
+const LOG: usize = 256;
+
 /// Where a chain ends.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct End {
@@ -65,15 +68,30 @@ pub(crate) async fn link(ctx: &Context, changes: &[Change]) -> Result<Links, Fai
     Ok(Links { changes: linked, _turn: turn })
 }
 
-/// Remembers a checkpoint, for the results to come.
+/// Remembers a checkpoint, for the results to come. It will stand in each of them, so that one that
+/// cannot be a checkpoint is passed over.
 pub(crate) fn remember(
     ctx: &Context,
     checkpoint: &KnownCheckpoint,
 ) -> Result<Option<Change>, Failure> {
+    if !is_checkpoint(checkpoint) {
+        tracing::warn!("what a receiver says of its log is no checkpoint");
+        return Ok(None);
+    }
     let value = serde_json::to_vec(checkpoint)?;
     let known = ctx.store().note(CHECKPOINT)?;
     let is_new = known.is_none_or(|it| it.as_ref() != value.as_slice());
     Ok(is_new.then(|| Change::Put { key: CHECKPOINT.to_owned(), value: value.into() }))
+}
+
+/// Whether something may be a checkpoint: an account of some length, and a digest.
+fn is_checkpoint(said: &KnownCheckpoint) -> bool {
+    let is_plain = |it: char| !it.is_whitespace() && !it.is_control() && !"<>&\"'".contains(it);
+    (1..=LOG).contains(&said.log.len())
+        && said.log.chars().all(is_plain)
+        && said.size < 1 << 53
+        && said.sha256.len() == 64
+        && hex::decode(&said.sha256).is_ok()
 }
 
 impl End {
@@ -163,6 +181,24 @@ mod tests {
         let expected = Key.sign(Record::of(&unsigned).unwrap().bytes());
         assert_eq!(second["signature"]["value"], BASE64_STANDARD.encode(expected));
         assert_eq!(end, End { seq: 2, sha256: Record::of(&second).unwrap().digest_hex() });
+    }
+
+    #[test]
+    fn what_is_no_checkpoint_gets_into_no_result() {
+        let right = KnownCheckpoint { log: "a@test".to_owned(), size: 3, sha256: "ab".repeat(32) };
+        assert!(is_checkpoint(&right));
+        for (log, size, sha256) in [
+            ("", 3, "ab".repeat(32)),
+            (&*"a".repeat(257), 3, "ab".repeat(32)),
+            ("a b", 3, "ab".repeat(32)),
+            ("a<b", 3, "ab".repeat(32)),
+            ("a@test", 1 << 53, "ab".repeat(32)),
+            ("a@test", 3, "ab".repeat(31)),
+            ("a@test", 3, "xy".repeat(32)),
+        ] {
+            let wrong = KnownCheckpoint { log: log.to_owned(), size, sha256 };
+            assert!(!is_checkpoint(&wrong), "{wrong:?}");
+        }
     }
 
     #[test]

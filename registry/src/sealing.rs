@@ -187,7 +187,8 @@ impl Sealer {
 
     /// Whether somebody's presence may say that it does a duty.
     pub(crate) fn believes_duties(&self, who: &AgentId) -> bool {
-        self.is_member(who) || self.policies.rules_plain(who.bare())
+        let is_agent = self.members.borrow().get(who.bare()).is_some_and(|it| it.role != OPERATOR);
+        is_agent || self.policies.rules_plain(who.bare())
     }
 
     /// How a message goes out.

@@ -32,6 +32,9 @@ pub(crate) fn node(left: &Digest, right: &Digest) -> Digest {
     sha256(&bytes)
 }
 
+/// More entries than any log can have; what claims more is refused before it is added to.
+const MOST: u64 = 1 << 53;
+
 /// A log of which only the roots of its whole subtrees are kept, the largest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Peaks {
@@ -42,7 +45,7 @@ pub struct Peaks {
 impl Peaks {
     /// A log of this many entries; none when these cannot be its roots.
     pub fn new(size: u64, roots: Vec<Digest>) -> Option<Self> {
-        let fits = usize::try_from(size.count_ones()) == Ok(roots.len());
+        let fits = size < MOST && usize::try_from(size.count_ones()) == Ok(roots.len());
         fits.then_some(Self { size, roots })
     }
 

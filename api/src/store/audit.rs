@@ -1,5 +1,7 @@
 //! The audit: what was done, by whom, written in the transaction of the deed.
 
+use std::collections::BTreeMap;
+
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, DbErr, EntityTrait, PaginatorTrait, QueryFilter,
     QueryOrder, QuerySelect,
@@ -8,6 +10,13 @@ use serde::Serialize;
 
 use super::{Store, StoreError, tables::audit, writer::Ledger};
 use crate::events::{Scandale, Topic};
+
+/// Who did what the API does by itself.
+pub(super) const API: &str = "api";
+/// A log goes on behind, or before, where it ended.
+pub(super) const LOG_GAP: &str = "log-gap";
+/// See [`LOG_GAP`].
+pub(super) const LOG_FORK: &str = "log-fork";
 
 /// One deed.
 #[derive(Clone, Debug, Serialize)]
@@ -59,6 +68,23 @@ pub(super) async fn note(
 }
 
 impl Store {
+    /// How often it was told of each log that it does not go on where it ended.
+    pub(crate) async fn jumps(&self) -> Result<BTreeMap<String, u64>, StoreError> {
+        use audit::Column as C;
+        let rows: Vec<(String, i64)> = audit::Entity::find()
+            .select_only()
+            .column(C::Subject)
+            .column_as(C::Id.count(), "jumps")
+            .filter(C::Who.eq(API))
+            .filter(C::Deed.is_in([LOG_GAP, LOG_FORK]))
+            .group_by(C::Subject)
+            .into_tuple()
+            .all(&self.reader)
+            .await?;
+        let count = |(log, jumps): (String, i64)| (log, u64::try_from(jumps).unwrap_or(0));
+        Ok(rows.into_iter().map(count).collect())
+    }
+
     /// Deeds, the newest first, before that with this number; and how many there are in all.
     pub(crate) async fn audit(
         &self,

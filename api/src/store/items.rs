@@ -227,6 +227,28 @@ fn listed() -> Select<items::Entity> {
 }
 
 impl Store {
+    /// The oldest items that came before a time and that nobody has stamped, up to a number.
+    pub(crate) async fn pending(
+        &self,
+        before_ms: i64,
+        limit: u64,
+    ) -> Result<Vec<(Uuid, Digest)>, StoreError> {
+        let rows: Vec<(String, Vec<u8>)> = items::Entity::find()
+            .select_only()
+            .columns([items::Column::Uuid, items::Column::Sha256])
+            .filter(items::Column::BatchId.is_null())
+            .filter(items::Column::ReceivedMs.lte(before_ms))
+            .order_by_asc(items::Column::Id)
+            .limit(limit)
+            .into_tuple()
+            .all(&self.reader)
+            .await?;
+        let read = |(uuid, sha256): (String, Vec<u8>)| {
+            Some((Uuid::parse_str(&uuid).ok()?, Digest::try_from(sha256).ok()?))
+        };
+        Ok(rows.into_iter().filter_map(read).collect())
+    }
+
     /// Items of a query, newest first.
     pub(crate) async fn items(&self, query: &ItemsQuery) -> Result<ItemsPage, StoreError> {
         let chosen = Condition::all()

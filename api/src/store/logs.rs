@@ -1,17 +1,13 @@
 //! The logs that batches go on with, each by the name of who keeps it.
 
-use evidence::{
-    Digest,
-    log::{Checkpoint, Peaks, Signed},
-};
+use evidence::log::{Checkpoint, Peaks};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde::Serialize;
-use uuid::Uuid;
 
 use super::{
     Store, StoreError,
     proofs::{self, Batch},
-    tables::{batches, items},
+    tables::batches,
 };
 
 /// A log as it is known here.
@@ -47,28 +43,17 @@ impl Store {
 
     /// One log.
     pub(crate) async fn log(&self, name: &str) -> Result<Option<LogRow>, StoreError> {
-        let newest = batches::Entity::find()
-            .filter(batches::Column::Log.eq(name))
-            .order_by_desc(batches::Column::First)
-            .order_by_desc(batches::Column::ReceivedMs)
-            .one(&self.reader)
-            .await?;
+        let newest = proofs::newest(&self.reader, name).await?;
         Ok(newest.and_then(|row| {
-            let note = row.checkpoint?;
-            let Checkpoint { origin, size, root } = Signed::read(&note).ok()?.checkpoint;
-            let root = hex::encode(root);
-            Some(LogRow { origin, size, root, stamped_ms: row.gen_time_ms, checkpoint: note })
+            let Checkpoint { origin, size, root } = proofs::checkpoint(&row)?;
+            let (root, checkpoint) = (hex::encode(root), row.checkpoint?);
+            Some(LogRow { origin, size, root, stamped_ms: row.gen_time_ms, checkpoint })
         }))
     }
 
     /// What a log is at its end.
     pub(crate) async fn peaks_of(&self, name: &str) -> Result<Option<Peaks>, StoreError> {
-        let newest = batches::Entity::find()
-            .filter(batches::Column::Log.eq(name))
-            .order_by_desc(batches::Column::First)
-            .order_by_desc(batches::Column::ReceivedMs)
-            .one(&self.reader)
-            .await?;
+        let newest = proofs::newest(&self.reader, name).await?;
         Ok(newest.and_then(proofs::read).and_then(|batch| {
             let mut peaks = batch.log?.before;
             peaks.extend(&batch.leaves);
@@ -76,26 +61,17 @@ impl Store {
         }))
     }
 
-    /// The oldest items that came before a time and that nobody has stamped, up to a number.
-    pub(crate) async fn pending(
+    /// What a log was when it had so many entries; none if that is no checkpoint of it.
+    pub(crate) async fn peaks_at(
         &self,
-        before_ms: i64,
-        limit: u64,
-    ) -> Result<Vec<(Uuid, Digest)>, StoreError> {
-        let rows: Vec<(String, Vec<u8>)> = items::Entity::find()
-            .select_only()
-            .columns([items::Column::Uuid, items::Column::Sha256])
-            .filter(items::Column::BatchId.is_null())
-            .filter(items::Column::ReceivedMs.lte(before_ms))
-            .order_by_asc(items::Column::Id)
-            .limit(limit)
-            .into_tuple()
-            .all(&self.reader)
-            .await?;
-        let read = |(uuid, sha256): (String, Vec<u8>)| {
-            Some((Uuid::parse_str(&uuid).ok()?, Digest::try_from(sha256).ok()?))
-        };
-        Ok(rows.into_iter().filter_map(read).collect())
+        name: &str,
+        size: u64,
+    ) -> Result<Option<Peaks>, StoreError> {
+        let next = self.batches_of_log(name, size, 1).await?.pop().and_then(|it| it.log);
+        if let Some(next) = next.filter(|it| it.before.size() == size) {
+            return Ok(Some(next.before));
+        }
+        Ok(self.peaks_of(name).await?.filter(|it| it.size() == size))
     }
 
     /// Batches of a log that have entries from `from` on, in order, up to a number of them.

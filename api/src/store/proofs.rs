@@ -176,7 +176,7 @@ impl StoreProof {
 /// the log does not is told, and stays in the audit.
 async fn follow(log: &LogPart, ledger: &mut Ledger<'_>) -> Result<(), DbErr> {
     let origin = &log.checkpoint.checkpoint.origin;
-    let end = newest(ledger.tx(), origin).await?;
+    let end = newest(ledger.tx(), origin).await?.as_ref().and_then(checkpoint);
     let (size, root) = end.map_or((0, Peaks::default().root()), |it| (it.size, it.root));
     let before = &log.before;
     if (before.size(), before.root()) == (size, root) {
@@ -188,32 +188,35 @@ async fn follow(log: &LogPart, ledger: &mut Ledger<'_>) -> Result<(), DbErr> {
              database is an older one",
             before.size()
         );
-        ("log-gap", detail)
+        (audit::LOG_GAP, detail)
     } else {
         let detail = format!(
             "the log goes on at {}, and here it has {size} entries already, or others: whoever \
              keeps it forgot, or changed, what it was",
             before.size()
         );
-        ("log-fork", detail)
+        (audit::LOG_FORK, detail)
     };
     tracing::error!(log = origin, deed, detail, "`{origin}`: {detail}");
-    audit::note(ledger, "api", deed, origin, Some(detail)).await
+    audit::note(ledger, audit::API, deed, origin, Some(detail)).await
 }
 
-/// The longest checkpoint of a log.
+/// The part of a log that is its end.
 pub(super) async fn newest(
     db: &impl ConnectionTrait,
     origin: &str,
-) -> Result<Option<Checkpoint>, DbErr> {
-    let row = batches::Entity::find()
+) -> Result<Option<batches::Model>, DbErr> {
+    batches::Entity::find()
         .filter(batches::Column::Log.eq(origin))
         .order_by_desc(batches::Column::First)
         .order_by_desc(batches::Column::ReceivedMs)
         .one(db)
-        .await?;
-    let note = row.and_then(|it| it.checkpoint);
-    Ok(note.and_then(|it| Signed::read(&it).ok()).map(|it| it.checkpoint))
+        .await
+}
+
+/// The checkpoint of a batch.
+pub(super) fn checkpoint(row: &batches::Model) -> Option<Checkpoint> {
+    Some(Signed::read(row.checkpoint.as_ref()?).ok()?.checkpoint)
 }
 
 /// A batch as it was read.

@@ -78,7 +78,7 @@ impl Deed for KeepRenewals {
             renewals::Entity::insert(row).exec_without_returning(ledger.tx()).await?;
         }
         let detail = format!("{} batches", self.renewals.len());
-        audit::note(ledger, "api", "renew", "evidence", Some(detail)).await
+        audit::note(ledger, audit::API, "renew", "evidence", Some(detail)).await
     }
 }
 

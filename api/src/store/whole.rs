@@ -13,15 +13,18 @@ use super::{
 };
 use crate::integrity::Fault;
 
-/// A batch with the UUIDs of its items; none when it cannot be read.
-type Whole = Option<(Batch, Vec<Uuid>)>;
+/// A batch with everything that is stored of it.
+pub(crate) struct Whole {
+    pub(crate) id: String,
+    /// None when it cannot be read.
+    pub(crate) batch: Option<Batch>,
+    /// Those of its items.
+    pub(crate) uuids: Vec<Uuid>,
+}
 
 impl Store {
     /// The next batch after an identity.
-    pub(crate) async fn batch_after(
-        &self,
-        id: &str,
-    ) -> Result<Option<(String, Whole)>, StoreError> {
+    pub(crate) async fn batch_after(&self, id: &str) -> Result<Option<Whole>, StoreError> {
         let row = batches::Entity::find()
             .filter(batches::Column::Id.gt(id))
             .order_by_asc(batches::Column::Id)
@@ -30,14 +33,16 @@ impl Store {
         Ok(row.map(|row| {
             let uuids = row.uuids.clone().unwrap_or_default();
             let uuids = uuids.as_chunks().0.iter().map(|it| Uuid::from_bytes(*it)).collect();
-            (row.id.clone(), proofs::read(row).map(|batch| (batch, uuids)))
+            Whole { id: row.id.clone(), batch: proofs::read(row), uuids }
         }))
     }
 
-    /// The records of a batch, each with its UUID, by their places.
+    /// The records of a batch, each with its UUID, by their places. What was stamped twice has its
+    /// place in the batch that came first, and belongs to the other as well.
     pub(crate) async fn records_of(
         &self,
         batch: &str,
+        uuids: &[Uuid],
     ) -> Result<BTreeMap<usize, (String, Vec<u8>)>, StoreError> {
         use items::Column as C;
         let rows: Vec<(Option<i32>, String, Vec<u8>)> = items::Entity::find()
@@ -50,11 +55,19 @@ impl Store {
         let placed = rows.into_iter().filter_map(|(place, uuid, record)| {
             Some((usize::try_from(place?).ok()?, (uuid, record)))
         });
-        Ok(placed.collect())
+        let mut records: BTreeMap<_, _> = placed.collect();
+        for (place, uuid) in uuids.iter().enumerate() {
+            if !records.contains_key(&place)
+                && let Some(record) = self.record_of(*uuid).await?
+            {
+                records.insert(place, (uuid.to_string(), record));
+            }
+        }
+        Ok(records)
     }
 
     /// The record of an item, whatever batch it is in.
-    pub(crate) async fn record_of(&self, item: Uuid) -> Result<Option<Vec<u8>>, StoreError> {
+    async fn record_of(&self, item: Uuid) -> Result<Option<Vec<u8>>, StoreError> {
         let found = items::Entity::find()
             .select_only()
             .column(items::Column::Canonical)
@@ -79,6 +92,6 @@ impl Deed for NoteFaults {
     async fn apply(&self, ledger: &mut Ledger<'_>) -> Result<(), DbErr> {
         let Self { count, first: Fault { kind, subject, detail } } = self;
         let detail = format!("{detail}; {count} faults in all");
-        audit::note(ledger, "api", kind, subject, Some(detail)).await
+        audit::note(ledger, audit::API, kind, subject, Some(detail)).await
     }
 }

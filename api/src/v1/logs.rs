@@ -5,14 +5,24 @@ use actix_web::{
     HttpRequest, HttpResponse,
     web::{self, Data, Json, Path},
 };
-use evidence::{Digest, log::Tail};
+use evidence::{
+    Digest,
+    log::{Peaks, Tail},
+};
 use serde::Serialize;
 
 use super::{Page, items::overloaded};
-use crate::{problem::Problem, query::Params, state::State, store::Batch};
+use crate::{
+    problem::Problem,
+    query::Params,
+    state::State,
+    store::{Store, StoreError},
+};
 
-/// Batches that one proof goes over, at most.
-const BATCHES: u64 = 100_000;
+/// Entries that one proof goes over, at most: their hashes are in memory at once.
+const ENTRIES: u64 = 1 << 20;
+/// Batches that are read at once.
+const BATCHES: u64 = 64;
 
 /// That a log of `to` entries begins with the one of `from` entries (RFC 6962 section 2.1.2).
 #[derive(Debug, Serialize)]
@@ -62,48 +72,57 @@ pub(crate) async fn consistency(
     if from > to {
         return Err(Problem::unprocessable("`from` must not be more than `to`"));
     }
+    if to - from > ENTRIES {
+        let detail = format!(
+            "`to` is {} entries after `from`; at most {ENTRIES} are possible: ask for a checkpoint \
+             between them, and go on from there",
+            to - from
+        );
+        return Err(Problem::unprocessable(detail));
+    }
     let none = |size: u64| {
         Problem::not_found(format!("no checkpoint of `{log}` with {size} entries is stamped here"))
     };
-    let batches = if from == to {
-        Vec::new()
-    } else {
-        state.store.batches_of_log(&log, from, BATCHES).await?
-    };
-    let name = log.to_string();
-    let proved = web::block(move || prove(&batches, from, to)).await.map_err(overloaded)?;
-    match proved {
-        Ok((from_root, to_root, proof)) => Ok(Json(Consistency {
-            log: name,
-            from,
-            from_root: hex::encode(from_root),
-            to,
-            to_root: hex::encode(to_root),
-            proof: proof.iter().map(hex::encode).collect(),
-        })),
-        Err(size) => Err(none(size)),
+    let before = state.store.peaks_at(&log, from).await?.ok_or_else(|| none(from))?;
+    let entries = entries(&state.store, &log, from, to).await?;
+    if u64::try_from(entries.len()) != Ok(to - from) {
+        return Err(none(to));
     }
+    let proved = web::block(move || prove(&before, &entries)).await.map_err(overloaded)?;
+    let (from_root, to_root, proof) = proved.ok_or_else(|| none(to))?;
+    Ok(Json(Consistency {
+        log: log.to_string(),
+        from,
+        from_root: hex::encode(from_root),
+        to,
+        to_root: hex::encode(to_root),
+        proof: proof.iter().map(hex::encode).collect(),
+    }))
 }
 
-/// The roots and the hashes between; or the size of which there is no checkpoint.
-fn prove(batches: &[Batch], from: u64, to: u64) -> Result<(Digest, Digest, Vec<Digest>), u64> {
-    let first = batches.first().and_then(|it| it.log.as_ref());
-    let before = first.filter(|it| it.before.size() == from).map(|it| &it.before).ok_or(from)?;
-    let mut leaves: Vec<&Digest> = Vec::new();
-    for batch in batches {
-        let begins = batch.log.as_ref().map(|it| it.before.size());
-        let known = from + u64::try_from(leaves.len()).unwrap_or(u64::MAX);
-        if known >= to || begins != Some(known) {
+/// The entries of a log between two checkpoints; others when it has no such second one.
+async fn entries(store: &Store, log: &str, from: u64, to: u64) -> Result<Vec<Digest>, StoreError> {
+    let (mut entries, mut known) = (Vec::new(), from);
+    while known < to {
+        let before = known;
+        for batch in store.batches_of_log(log, known, BATCHES).await? {
+            let begins = batch.log.map(|it| it.before.size());
+            if known < to && begins == Some(known) {
+                known += u64::try_from(batch.leaves.len()).unwrap_or(u64::MAX);
+                entries.extend(batch.leaves);
+            }
+        }
+        if known == before {
             break;
         }
-        leaves.extend(&batch.leaves);
     }
-    let tail = Tail::new(before, leaves);
-    if tail.size() != to {
-        return Err(to);
-    }
-    let proof = tail.root().zip(tail.consistency()).ok_or(to)?;
-    Ok((before.root(), proof.0, proof.1))
+    Ok(entries)
+}
+
+/// The roots and the hashes between.
+fn prove(before: &Peaks, entries: &[Digest]) -> Option<(Digest, Digest, Vec<Digest>)> {
+    let tail = Tail::new(before, entries);
+    Some((before.root(), tail.root()?, tail.consistency()?))
 }
 
 /// `GET /api/v1/agents/{jid}/completeness`.

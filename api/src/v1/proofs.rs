@@ -20,6 +20,7 @@ use super::items::overloaded;
 use crate::{
     body::JsonBody,
     problem::{FieldError, Problem},
+    stamper::LOG,
     state::State,
     store::{Batch, LogPart, Placed, StoreProof},
 };
@@ -154,6 +155,10 @@ fn continued(log: LogPart, leaves: &[Digest]) -> Result<LogPart, Problem> {
 /// The checkpoint of a member's log is signed by that member.
 async fn recognise(state: &State, log: &LogPart) -> Result<(), Problem> {
     let origin = &log.checkpoint.checkpoint.origin;
+    if origin == LOG {
+        let detail = format!("the log `{LOG}` is the API's own; nobody else goes on with it");
+        return Err(Problem::unprocessable(detail).with_code("checkpoint"));
+    }
     let members = state.store.list().await?.map(|it| it.members).unwrap_or_default();
     let Some(member) = members.into_iter().find(|it| it.jid == *origin) else { return Ok(()) };
     let key = digest(&member.evidence_key);

@@ -5,7 +5,7 @@ use std::path::Path;
 use api::Role;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use evidence::{
-    Authority, BatchTree, Bundle, Digest, Record,
+    Authority, BatchTree, Bundle, Digest, HashAlgorithm, Record,
     log::{Checkpoint, Peaks, Signed, verify_consistency},
 };
 use reqwest::Method;
@@ -134,8 +134,19 @@ async fn a_bundle_proves_the_place_in_the_log_and_what_was_before() {
         hashes.map(|it| hex::decode(it.as_str().unwrap()).unwrap().try_into().unwrap()).collect();
     let old = (5, &first.checkpoint.root);
     assert_eq!(verify_consistency(old, (newest.size, &newest.root), &hashes), Ok(()));
-    for (query, status) in [("from=4", 404), ("from=5&to=6", 404), ("from=7&to=5", 422), ("", 422)]
-    {
+    let same = world.read(&format!("/api/v1/logs/{LOG}/consistency?from=7")).await;
+    assert_eq!((&same["from_root"], &same["proof"]), (&shown["to_root"], &json!([])));
+    let older = world.read(&format!("/api/v1/logs/{LOG}/consistency?from=5&to=5")).await;
+    assert_eq!(older["to_root"], hex::encode(first.checkpoint.root));
+    for (query, status) in [
+        ("from=4", 404),
+        ("from=5&to=6", 404),
+        ("from=6&to=6", 404),
+        ("from=5&to=8", 404),
+        ("from=7&to=5", 422),
+        ("from=5&to=1048582", 422),
+        ("", 422),
+    ] {
         let path = format!("/api/v1/logs/{LOG}/consistency?{query}");
         assert_eq!(world.get(&path).await.status(), status, "{query}");
     }
@@ -222,6 +233,38 @@ async fn a_log_that_does_not_fit_is_refused_and_one_that_jumps_is_told() {
     let (proof, _) = back.proof(&world, &items).await;
     assert_eq!(world.post("/api/v1/proofs", &proof).await.status(), 201);
     assert_eq!(world.read("/api/v1/audit").await["items"][0]["deed"], "log-fork");
+    // What was told when it came is no edit of the database; what was not told is one.
+    let world = world.again().await;
+    let report = integrity(&world).await;
+    assert_eq!((&report["state"], &report["jumps"]), (&json!("sound"), &json!(2)), "{report}");
+    sqlite(&world.config.database, "DELETE FROM audit WHERE deed = 'log-gap'");
+    let world = world.again().await;
+    let report = integrity(&world).await;
+    assert_eq!(
+        (&report["state"], &report["faults"][0]["kind"], &report["count"]),
+        (&json!("edited"), &json!("log-changed"), &json!(1))
+    );
+}
+
+/// The log that the API keeps itself is nobody else's to go on with.
+#[tokio::test]
+async fn nobody_speaks_for_the_log_of_the_api() {
+    let world = World::new().await;
+    let items = chain(1..=2, None);
+    world.post("/api/v1/items", &json!(items)).await;
+    let leaves: Vec<Digest> = items.iter().map(digest).collect();
+    let mut peaks = Peaks::default();
+    peaks.extend(&leaves);
+    let checkpoint = Checkpoint { origin: "api".to_owned(), size: 2, root: peaks.root() };
+    let (mut proof, _) = Log::default().proof(&world, &items).await;
+    let signed = checkpoint.unsigned();
+    let root = BatchTree::new(leaves.into_iter().chain([signed.digest()]).collect()).unwrap();
+    proof["root"] = json!(hex::encode(root.root()));
+    proof["token"] = json!(BASE64_STANDARD.encode(stamp(&world, &root.root()).await));
+    proof["log"]["checkpoint"] = json!(signed.note);
+    let (status, problem) = answer(world.post("/api/v1/proofs", &proof).await).await;
+    assert_eq!((status, &problem["code"]), (422, &json!("checkpoint")), "{problem}");
+    assert_eq!(world.read("/api/v1/logs").await["items"], json!([]));
 }
 
 fn sqlite(database: &Path, statement: &str) {
@@ -308,6 +351,31 @@ async fn an_item_that_was_stamped_twice_is_no_fault_and_is_looked_at_all_the_sam
     let report = integrity(&world).await;
     let faults = report["faults"].as_array().unwrap();
     assert_eq!((faults.len(), &faults[0]["kind"]), (1, &json!("record-changed")), "{report}");
+}
+
+/// An item stands in two batches and is stored once; both get their new trees.
+#[tokio::test]
+async fn a_batch_with_an_item_that_was_stamped_twice_is_renewed() {
+    let world = World::new().await;
+    let mut log = Log::default();
+    log.store(&world, &chain(1..=3, None)).await;
+    log.store(&world, &chain(2..=4, None)).await;
+    let mut world = world;
+    world.config.tsa.hash = Some(HashAlgorithm::Sha512);
+    let world = world.again().await;
+    let authority = [anchor(&world).await];
+    let renewals = async |number| {
+        let path = format!("/api/v1/items/{}/evidence", uuid(number));
+        let bundle = Bundle::read(&world.get(&path).await.bytes().await.unwrap()).unwrap();
+        bundle.verify(&authority).unwrap().renewals
+    };
+    for _ in 0..500 {
+        if renewals(1).await > 0 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!((renewals(1).await, renewals(4).await), (1, 1));
 }
 
 #[tokio::test]

@@ -39,7 +39,7 @@ fn digest(item: &Value) -> [u8; 32] {
 }
 
 /// A proof over items, as an aggregator sends it.
-async fn proof(world: &World, items: &[Value]) -> Value {
+pub(crate) async fn proof(world: &World, items: &[Value]) -> Value {
     let leaves: Vec<_> = items.iter().map(digest).collect();
     let root = BatchTree::new(leaves.clone()).unwrap().root();
     let token = stamp(world, &root).await;

@@ -193,16 +193,7 @@ async fn an_aggregator_that_takes_leave_is_followed_without_waiting_for_a_receip
     let lost_ms = until("the loss is noted", async || lost_ms(&parts, "first").await).await;
     let without = stored(&parts.http).await.unwrap();
     let silence = longest_silence(&without, lost_ms);
-    // On a busy machine there is silence for other reasons, too, as there was before.
-    let before: Vec<Stored> = stored(&parts.http)
-        .await
-        .unwrap()
-        .into_iter()
-        .filter(|it| it.received_ms < lost_ms)
-        .collect();
-    let usual = before.first().map_or(0, |it| longest_silence(&before, it.received_ms));
-    let receipt = i64::try_from(RECEIPT.as_millis()).unwrap();
-    assert!(silence < receipt + 3 * usual, "{silence} ms of silence, {usual} ms before");
+    assert!(u128::try_from(silence).unwrap() < RECEIPT.as_millis(), "{silence} ms of silence");
     // What it could not bring before it left.
     parts.start("first");
     wait_for(&parts, COUNT).await;

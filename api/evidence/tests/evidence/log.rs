@@ -42,6 +42,8 @@ fn the_root_is_that_of_the_rfc() {
         assert_eq!(Peaks::new(log.size(), log.roots().to_vec()), Some(log));
     }
     assert_eq!(Peaks::new(3, vec![entry(1)]), None);
+    assert_eq!(Peaks::new(u64::MAX, vec![entry(1); 64]), None);
+    assert_eq!(Peaks::new(1 << 53, vec![entry(1)]), None);
     // The empty tree and the leaf of an empty entry are the RFC's own; ours are never empty.
     assert_eq!(
         hex::encode(Peaks::default().root()),
