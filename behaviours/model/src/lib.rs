@@ -1,0 +1,1 @@
+//! What traffic means: features, scores, detectors, alerts.
