@@ -3,6 +3,7 @@
 use crate::{
     Counters, Moment, Seen, Settings,
     decode::{Decoded, Decoder},
+    inspect,
     table::Table,
 };
 
@@ -43,9 +44,15 @@ impl Engine {
         let Self { settings, decoder, table, counters } = self;
         let mut each = |decoded: Decoded<'_>, counters: &mut Counters| match decoded {
             Decoded::Packet(packet) => {
-                table.add(&packet, settings, counters, tell, |_, _, _, _| {});
+                if let Some(claim) = inspect::neighbour(&packet) {
+                    tell(Seen::Arp(claim));
+                }
+                table.add(&packet, settings, counters, tell);
             }
-            Decoded::Arp(_, _) => {}
+            Decoded::Arp(message, from) => match inspect::arp(message, from, frame.at) {
+                Some(claim) => tell(Seen::Arp(claim)),
+                None => counters.malformed += 1,
+            },
         };
         decoder.decode(frame.link, frame.at, frame.bytes, counters, &mut each);
     }

@@ -2,8 +2,8 @@
 
 use crate::{
     Ended, Flow, Metadata, Moment, Protocol, Service, Settings, Spread, State, Way,
-    head::Head,
     history::History,
+    inspect::Head,
     packet::{Outer, Packet, Side},
     tcp::{Conversation, Step},
 };

@@ -29,6 +29,9 @@ pub struct Settings {
     /// How many packets are put together out of fragments at once. When there are more, the oldest is
     /// given up.
     pub max_fragmented: usize,
+    /// Of how many conversations the first bytes are put together at once, up to 16 KiB each. Of those
+    /// beyond, nothing is read.
+    pub max_heads: usize,
     /// What the table is mixed with. A live capture draws one at its start, so that nobody can make
     /// all conversations meet in one place; of a file the same seed gives the same order.
     #[serde(skip)]
@@ -50,6 +53,7 @@ impl Default for Settings {
             verify_checksums: false,
             max_tunnels: 4,
             max_fragmented: 1024,
+            max_heads: 8192,
             seed: 0,
             metadata: true,
         }

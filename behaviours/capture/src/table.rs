@@ -7,10 +7,10 @@ use hashbrown::HashTable;
 
 use crate::{
     Counters, Ended, Moment, Protocol, Seen, Settings,
+    inspect::{self, Reading},
     packet::{Packet, flag},
     ports,
     record::{Key, Record},
-    tcp::Step,
     wheel::{Due, Wheel},
 };
 
@@ -27,6 +27,7 @@ pub(crate) struct Table {
     /// The latest time that was seen.
     now: Moment,
     most: usize,
+    reading: Reading,
 }
 
 impl Table {
@@ -41,6 +42,7 @@ impl Table {
             generation: 0,
             now: Moment(i64::MIN),
             most: settings.max_flows.clamp(1, 1 << 30),
+            reading: Reading { open: 0, most: settings.max_heads },
         }
     }
 
@@ -48,7 +50,7 @@ impl Table {
         self.places.len()
     }
 
-    /// Takes in a packet; `look` reads its payload.
+    /// Takes in a packet.
     #[inline]
     pub(crate) fn add(
         &mut self,
@@ -56,7 +58,6 @@ impl Table {
         settings: &Settings,
         counters: &mut Counters,
         tell: &mut impl FnMut(Seen),
-        look: impl FnOnce(&mut Record, usize, Step, &mut Counters),
     ) {
         self.clock(packet.at, settings, counters, tell);
         let key = Key::of(packet);
@@ -84,8 +85,8 @@ impl Table {
         }
         let before = record.deadline(settings);
         let (way, step) = record.add(packet, settings.payload_bytes);
-        if !packet.payload.is_empty() && !record.deaf {
-            look(record, way, step, counters);
+        if settings.metadata && !packet.payload.is_empty() && !record.deaf {
+            inspect::look(record, packet, way, step, &mut self.reading, counters, tell);
         }
         let after = record.deadline(settings);
         if after < before {
