@@ -23,14 +23,14 @@ fn main() {
     let mut output = std::io::BufWriter::new(std::io::stdout().lock());
     let mut tell = |seen: Seen| {
         if !quiet && let Ok(line) = serde_json::to_string(&seen) {
-            let _ = writeln!(output, "{line}");
+            drop(writeln!(output, "{line}"));
         }
     };
     merge(files, &mut |frame| engine.frame(frame, &mut tell), &mut |error| complain(&error));
     engine.finish(&mut tell);
-    let _ = writeln!(std::io::stderr(), "{:?}", engine.counters());
+    drop(writeln!(std::io::stderr(), "{:?}", engine.counters()));
 }
 
 fn complain(error: &dyn std::error::Error) {
-    let _ = writeln!(std::io::stderr(), "{error}");
+    drop(writeln!(std::io::stderr(), "{error}"));
 }

@@ -51,10 +51,6 @@ impl<'a> Bytes<'a> {
         self.take(length.into()).map(Bytes)
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }

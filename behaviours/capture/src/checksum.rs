@@ -18,7 +18,7 @@ pub(crate) fn sum(pieces: &[&[u8]]) -> u16 {
     sum
 }
 
-/// Whether what TCP, UDP and ICMPv6 carry is as they say.
+/// Whether what TCP, UDP and `ICMPv6` carry is as they say.
 pub(crate) fn is_right(source: u128, destination: u128, protocol: u8, segment: &[u8]) -> bool {
     let length = u32::try_from(segment.len()).unwrap_or(u32::MAX).to_be_bytes();
     let kind = [0, 0, 0, protocol];

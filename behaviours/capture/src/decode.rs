@@ -9,7 +9,7 @@ use crate::{
     fragments::{Added, Fragment, Fragments, Whole},
     icmp,
     link::{self, Content},
-    packet::{Outer, Packet, Side, Tcp, Tunnel, flag},
+    packet::{Outer, Packet, Side, Tcp, Tunnel},
     tunnel,
 };
 
@@ -80,7 +80,7 @@ impl Decoder {
                 counters.arp += 1;
                 tell(Decoded::Arp(bytes, outer.link.map(|[source, _]| source)), counters);
             }
-            Content::Other(_) => counters.other += 1,
+            Content::Other => counters.other += 1,
             Content::Malformed => counters.malformed += 1,
             Content::Unread => counters.unread += 1,
         }
@@ -277,7 +277,7 @@ fn claimed(
     }
 }
 
-/// TCP's, UDP's and ICMP's checksums, of packets that were captured whole.
+/// The checksums of TCP, UDP and ICMP, of packets that were captured whole.
 fn has_right_checksum(carried: &Carried<'_>) -> bool {
     let Ok(claimed) = usize::try_from(carried.claimed) else { return true };
     let Some(mut segment) = carried.payload.get(..claimed) else { return true };
@@ -316,8 +316,7 @@ fn transport<'a>(carried: &Carried<'a>, at: Moment, outer: Outer) -> Option<Pack
             if header < 20 {
                 return None;
             }
-            let scale = if flags & flag::SYN == 0 { 0 } else { scale(segment.get(20..header)?) };
-            (ports, Some(Tcp { sequence, acknowledged, flags, window, scale }), header)
+            (ports, Some(Tcp { sequence, acknowledged, flags, window }), header)
         }
         17 => ((bytes.u16()?, bytes.u16()?), None, 8),
         132 => ((bytes.u16()?, bytes.u16()?), None, 12),
@@ -346,23 +345,4 @@ fn transport<'a>(carried: &Carried<'a>, at: Moment, outer: Outer) -> Option<Pack
         payload,
         outer,
     })
-}
-
-/// The shift of the window that a SYN offers (RFC 7323, 2).
-fn scale(options: &[u8]) -> u8 {
-    let mut bytes = Bytes(options);
-    while let Some(kind) = bytes.u8() {
-        match kind {
-            0 => break,
-            1 => {}
-            _ => {
-                let Some(length @ 2..) = bytes.u8() else { break };
-                let Some(value) = bytes.take(usize::from(length) - 2) else { break };
-                if let (3, [shift]) = (kind, value) {
-                    return (*shift).min(14);
-                }
-            }
-        }
-    }
-    0
 }

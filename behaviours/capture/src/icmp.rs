@@ -38,12 +38,3 @@ pub(crate) fn counterpart(protocol: u8, kind: u8, code: u8) -> u16 {
     };
     answer.into()
 }
-
-/// Whether a message of that type is an answer.
-pub(crate) fn is_answer(protocol: u8, kind: u8) -> bool {
-    if protocol == 1 {
-        matches!(kind, 0 | 9 | 14 | 16 | 18)
-    } else {
-        matches!(kind, 129 | 131 | 134 | 136 | 140 | 145)
-    }
-}

@@ -117,7 +117,7 @@ fn udp(
         }
         return;
     }
-    if let [68, 67] | [67, 68] | [67, 67] = ports {
+    if let [67 | 68, 67] | [67, 68] = ports {
         if let Some(dhcp) = dhcp::read(packet) {
             record.service = Some(crate::Service::Dhcp);
             tell(Seen::Dhcp(dhcp));
@@ -184,7 +184,7 @@ fn tcp(
         }
     }
     match head.reader {
-        Reader::Open => {}
+        Reader::Open | Reader::Quic => {}
         Reader::Tls | Reader::Ssh => {
             let Some(stream) = head.streams.get_mut(way) else { return };
             if !stream.done && stream.add(step.offset, payload) {
@@ -209,7 +209,6 @@ fn tcp(
             head.login.read(record.service, payload, way, &mut head.metadata);
             return;
         }
-        Reader::Quic => {}
     }
     count(record, reading);
 }

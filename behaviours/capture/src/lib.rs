@@ -8,6 +8,7 @@ mod counters;
 mod engine;
 mod file;
 mod flow;
+mod live;
 mod metadata;
 mod moment;
 mod seen;
@@ -37,6 +38,7 @@ pub use counters::Counters;
 pub use engine::{Engine, Frame};
 pub use file::{File, FileError, merge};
 pub use flow::{Ended, Endpoint, Flow, Protocol, Way};
+pub use live::{Kernel, Live, LiveError, LiveSettings};
 pub use metadata::{
     Arp, ArpKind, Credentials, Dhcp, Dns, DnsAnswer, Http, Metadata, Request, Ssh, Tls,
 };

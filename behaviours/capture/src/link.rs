@@ -1,4 +1,4 @@
-//! From a frame to what it carries: link types, VLANs, MPLS, PPPoE.
+//! From a frame to what it carries: link types, tags, labels.
 
 use crate::{
     bytes::{Bytes, u16_at},
@@ -12,8 +12,8 @@ pub(crate) enum Content<'a> {
     Ip(&'a [u8]),
     /// An ARP message.
     Arp(&'a [u8]),
-    /// Something else, of that Ethernet type.
-    Other(u16),
+    /// Something else.
+    Other,
     /// Nothing that makes sense.
     Malformed,
     /// A link type that is not read.
@@ -22,27 +22,6 @@ pub(crate) enum Content<'a> {
 
 /// How many tags, labels and headers there may be before the IP packet.
 const DEPTH: usize = 16;
-
-/// The names of the link types that are read (the numbers are those of the capture file formats).
-pub(crate) const READ: &[(i32, &str)] = &[
-    (0, "null"),
-    (1, "ethernet"),
-    (9, "ppp"),
-    (12, "raw"),
-    (14, "raw"),
-    (50, "ppp-hdlc"),
-    (51, "pppoe"),
-    (101, "raw"),
-    (104, "c-hdlc"),
-    (105, "802.11"),
-    (108, "loop"),
-    (113, "linux-sll"),
-    (127, "802.11-radiotap"),
-    (228, "ipv4"),
-    (229, "ipv6"),
-    (239, "nflog"),
-    (276, "linux-sll2"),
-];
 
 /// Opens a frame of that link type.
 #[inline]
@@ -137,17 +116,17 @@ pub(crate) fn ether_type<'a>(kind: u16, rest: &'a [u8], outer: &mut Outer) -> Co
             // A length: LLC, and with SNAP the type after it.
             0..=0x05dc => {
                 let snap = bytes.0.strip_prefix(&[0xaa, 0xaa, 0x03]);
-                let Some(snap) = snap else { return Content::Other(kind) };
+                let Some(snap) = snap else { return Content::Other };
                 bytes = Bytes(snap);
                 let (Some(_), Some(next)) = (bytes.array::<3>(), bytes.u16()) else {
                     return Content::Malformed;
                 };
                 if next <= 0x05dc {
-                    return Content::Other(next);
+                    return Content::Other;
                 }
                 kind = next;
             }
-            _ => return Content::Other(kind),
+            _ => return Content::Other,
         }
     }
     Content::Malformed
@@ -178,7 +157,7 @@ pub(crate) fn ppp(bytes: &[u8]) -> Content<'_> {
     let bytes = bytes.strip_prefix(&[0xff, 0x03]).unwrap_or(bytes);
     match bytes {
         [0x00, 0x21 | 0x57, rest @ ..] | [0x21 | 0x57, rest @ ..] => ip(rest),
-        [high, low, ..] => Content::Other(u16::from_be_bytes([*high, *low])),
+        [_, _, ..] => Content::Other,
         _ => Content::Malformed,
     }
 }
@@ -197,7 +176,7 @@ fn wireless<'a>(frame: &'a [u8], outer: &mut Outer) -> Option<Content<'a>> {
     let flags = *frame.get(1)?;
     // Type 2 is data; subtypes with bit 2 set carry none.
     if control >> 2 & 0x03 != 2 || control & 0x40 != 0 || flags & 0x40 != 0 {
-        return Some(Content::Other(u16::from(control)));
+        return Some(Content::Other);
     }
     let four_addresses = flags & 0x03 == 0x03;
     let with_quality = control & 0x80 != 0;

@@ -41,8 +41,6 @@ pub(crate) struct Tcp {
     pub(crate) acknowledged: u32,
     pub(crate) flags: u8,
     pub(crate) window: u16,
-    /// The shift that a SYN offers for the window.
-    pub(crate) scale: u8,
 }
 
 /// TCP's flags (RFC 9293, 3.1).
@@ -103,14 +101,6 @@ impl Tunnel {
 }
 
 impl Side {
-    pub(crate) fn new(address: IpAddr, port: u16) -> Self {
-        let address = match address {
-            IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
-            IpAddr::V6(address) => address.to_bits(),
-        };
-        Self { address, port }
-    }
-
     /// Whether it is a multicast or the broadcast address.
     pub(crate) fn is_for_many(self) -> bool {
         let address = Ipv6Addr::from_bits(self.address);

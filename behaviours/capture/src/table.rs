@@ -169,13 +169,10 @@ impl Table {
         self.generation = self.generation.wrapping_add(1);
         let record = Record::new(packet, key, self.generation, is_answer(packet));
         let deadline = record.deadline(settings);
-        let place = match self.free.pop() {
-            Some(place) => place,
-            None => {
-                self.records.push(None);
-                u32::try_from(self.records.len() - 1).unwrap_or(u32::MAX)
-            }
-        };
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.records.push(None);
+            u32::try_from(self.records.len() - 1).unwrap_or(u32::MAX)
+        });
         if let Some(slot) = self.records.get_mut(index(place)) {
             *slot = Some(record);
         }

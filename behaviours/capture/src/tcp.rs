@@ -248,13 +248,14 @@ impl Peer {
     fn starts(&mut self, tcp: Tcp, space: i64) {
         let syn = tcp.has(flag::SYN);
         match self.stand {
-            Stand::Inactive if syn => self.begin(tcp.sequence, space),
+            // Of one that is established already: perhaps the SYN that really sets it up.
+            Stand::Inactive | Stand::Established | Stand::Partial if syn => {
+                self.begin(tcp.sequence, space);
+            }
             Stand::Inactive => self.begin(tcp.sequence.wrapping_sub(1), 1),
             Stand::SynSent | Stand::SynAckSent if syn && tcp.sequence != self.start => {
                 self.begin(tcp.sequence, space);
             }
-            // Perhaps the one that really sets it up.
-            Stand::Established | Stand::Partial if syn => self.begin(tcp.sequence, space),
             Stand::Reset if syn && self.before == Stand::Inactive => {
                 self.begin(tcp.sequence, space);
             }

@@ -128,7 +128,8 @@ fn read_name(message: &[u8], start: usize) -> Option<(String, usize)> {
                         b'.' | b'\\' | 0..=0x20 | 0x7f..=0xff => {
                             // Signs that no host name has stand as their number (RFC 4343, 2.1).
                             name.push('\\');
-                            name.push_str(&format!("{byte:03}"));
+                            let digits = [byte / 100, byte / 10 % 10, byte % 10];
+                            name.extend(digits.map(|digit| char::from(b'0' + digit)));
                         }
                         _ => name.push(char::from(byte.to_ascii_lowercase())),
                     }

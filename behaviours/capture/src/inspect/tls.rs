@@ -8,8 +8,11 @@ use crate::{
 
 /// Reads what there is of a stream; says whether that was all that is wanted.
 pub(super) fn read(stream: &[u8], way: usize, metadata: &mut Option<Box<Metadata>>) -> bool {
-    let Some(message) = handshake(stream) else { return true };
-    let Some(message) = message else { return false };
+    let message = match handshake(stream) {
+        Found::Whole(message) => message,
+        Found::Part => return false,
+        Found::Other => return true,
+    };
     if way == 0 {
         if let Some(mut hello) = client_hello(&message, false) {
             let tls = metadata.get_or_insert_default().tls.get_or_insert_default();
@@ -27,32 +30,39 @@ pub(super) fn read(stream: &[u8], way: usize, metadata: &mut Option<Box<Metadata
     true
 }
 
-/// The first message of a handshake, out of one record or several: `None` where it is none,
-/// `Some(None)` while it is not whole.
-fn handshake(stream: &[u8]) -> Option<Option<Vec<u8>>> {
+/// What a stream starts with.
+enum Found {
+    /// The first message of a handshake.
+    Whole(Vec<u8>),
+    /// The beginning of one.
+    Part,
+    Other,
+}
+
+/// The first message of a handshake, out of one record or several.
+fn handshake(stream: &[u8]) -> Found {
     let mut bytes = Bytes(stream);
     let mut message = Vec::new();
     while let Some(kind) = bytes.u8() {
         if kind != 22 {
-            return None;
+            return Found::Other;
         }
-        let Some(_) = bytes.u16() else { return Some(None) };
-        let Some(length) = bytes.u16() else { return Some(None) };
+        let (Some(_), Some(length)) = (bytes.u16(), bytes.u16()) else { return Found::Part };
         let length = usize::from(length).min(bytes.len());
-        message.extend_from_slice(bytes.take(length)?);
+        message.extend_from_slice(bytes.take(length).unwrap_or_default());
         if let Some([kind, high, middle, low]) = message.first_chunk::<4>() {
             if !matches!(kind, 1 | 2) {
-                return None;
+                return Found::Other;
             }
             let whole = u32::from_be_bytes([0, *high, *middle, *low]);
-            let whole = usize::try_from(whole).ok()?.checked_add(4)?;
+            let whole = usize::try_from(whole).unwrap_or(usize::MAX).saturating_add(4);
             if message.len() >= whole {
                 message.truncate(whole);
-                return Some(Some(message));
+                return Found::Whole(message);
             }
         }
     }
-    Some(None)
+    Found::Part
 }
 
 /// What a `ClientHello` offers, with its fingerprints.
