@@ -270,6 +270,7 @@ impl Record {
             gaps: self.gaps,
             ended,
             part: self.part,
+            merged: 0,
             vlan: self.outer.vlan,
             tunnel: self.outer.tunnel.map(crate::packet::Tunnel::name),
             link: self.outer.link,
