@@ -73,12 +73,16 @@ impl Waiting {
                 self.fate.aggregated += 1;
                 return;
             }
-            let place = self.gone + u64::try_from(waiting).unwrap_or(u64::MAX);
-            self.attempts.insert(attempt, place);
         }
         if waiting >= MOST / 2 && !self.count.is_multiple_of(SAMPLE) {
             self.fate.sampled += 1;
             return;
+        }
+        if let Seen::Flow(flow) = &seen
+            && let Some(attempt) = attempt(flow)
+        {
+            let place = self.gone + u64::try_from(waiting).unwrap_or(u64::MAX);
+            self.attempts.insert(attempt, place);
         }
         self.things.push_back(seen);
     }
