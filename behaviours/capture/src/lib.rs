@@ -5,6 +5,7 @@
 //! address) is told when it is [`Seen`].
 
 mod flow;
+pub mod logs;
 mod metadata;
 mod moment;
 mod seen;
