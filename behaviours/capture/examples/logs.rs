@@ -1,13 +1,12 @@
 //! Reads logs, and prints how many records, bad lines and labels each has.
 #![expect(clippy::print_stdout, reason = "this is what it is for")]
 
-use std::{collections::BTreeMap, env, error::Error, fs::File, io::BufReader, time::Instant};
+use std::{collections::BTreeMap, env, error::Error, fs::File, io::BufReader};
 
 use capture::logs::{Label, Reader};
 
 fn main() -> Result<(), Box<dyn Error>> {
     for path in env::args().skip(1) {
-        let begun = Instant::now();
         let mut reader = Reader::new(BufReader::with_capacity(1 << 18, File::open(&path)?));
         let (mut labels, mut first) = (BTreeMap::new(), None);
         for record in &mut reader {

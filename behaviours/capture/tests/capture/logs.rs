@@ -165,7 +165,7 @@ fn every_kind() -> Vec<Flow> {
         flow.protocol = protocols[number % 4];
         flow.start.0 += 1_000 * i64::try_from(number).unwrap();
         flow.vlan = (number % 3 == 0).then_some(42);
-        flow.forward.payload = number as u64;
+        flow.forward.payload = u64::try_from(number).unwrap();
         flow.history = if number % 5 == 0 { String::new() } else { "^ShADr".into() };
         flow.ended = if matches!(state, State::S0 | State::S1 | State::S2 | State::S3 | State::Oth)
         {
