@@ -19,10 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
         }
         let (told, bad, other) = (reader.told(), reader.bad(), reader.other());
-        println!(
-            "{path}: {told} records, {bad} bad lines, {other} others, in {:?}",
-            begun.elapsed()
-        );
+        println!("{path}: {told} records, {bad} bad lines, {other} others");
         println!("    labels {labels:?}{}", first.map_or_else(String::new, |it| format!("; {it}")));
     }
     Ok(())
