@@ -9,6 +9,7 @@ mod engine;
 mod file;
 mod flow;
 mod live;
+pub mod logs;
 mod metadata;
 mod moment;
 mod seen;

@@ -1,1 +1,7 @@
 //! What traffic means: features, scores, detectors, alerts.
+
+mod features;
+pub mod onnx;
+pub mod score;
+
+pub use features::{Bounds, COUNT, Extractor, Feature, NAMES, Row, VERSION, hash};
