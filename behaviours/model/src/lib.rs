@@ -1,1 +1,4 @@
 //! What traffic means: features, scores, detectors, alerts.
+
+pub mod detect;
+pub mod intel;
