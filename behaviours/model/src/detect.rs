@@ -36,10 +36,10 @@ mod figures;
 mod names;
 mod outcome;
 #[cfg(test)]
-mod proving;
+pub(crate) mod proving;
 mod recent;
 mod rhythm;
-mod setting;
+pub(crate) mod setting;
 mod table;
 
 pub use all::{Coverage, Detectors};

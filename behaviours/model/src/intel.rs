@@ -6,6 +6,8 @@
 
 mod csv;
 mod good;
+#[cfg(test)]
+mod hostile;
 mod indicator;
 mod intelligence;
 mod loaded;

@@ -178,3 +178,116 @@ impl Detectors {
         &mut self.intelligence
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        detect::proving::{Made, flow},
+        intel::{Defaults, Format},
+    };
+
+    fn scan(n: u32) -> Made {
+        flow("10.0.0.1:40000 > 10.0.0.2:1", n).port(n + 1)
+    }
+
+    fn see(detectors: &mut Detectors, all: impl IntoIterator<Item = Made>) -> Vec<Evidence> {
+        let mut out = Vec::new();
+        for made in all {
+            detectors.see(&made.into(), &mut out);
+        }
+        out
+    }
+
+    #[test]
+    fn a_conversation_of_a_scan_is_covered_and_its_neighbours_are_not() {
+        let mut detectors = Detectors::new(&Settings::default(), Intelligence::default());
+        let told = see(&mut detectors, (0..30).map(scan));
+        assert!(told.iter().all(|told| told.detector == Kind::VerticalScan), "{told:?}");
+        let coverage = detectors.covers(&scan(30).into());
+        assert_eq!(coverage.0, [(Kind::VerticalScan, Severity::High)]);
+        assert!(coverage.reaches(Severity::High) && !coverage.reaches(Severity::Critical));
+        let other = flow("10.0.0.3:40000 > 10.0.0.2:80", 0).into();
+        assert_eq!(detectors.covers(&other), Coverage::default());
+    }
+
+    #[test]
+    fn an_allowed_scanner_is_not_looked_at() {
+        let mut intelligence = Intelligence::default();
+        intelligence.allow(Format::Plain, "10.0.0.1");
+        let mut detectors = Detectors::new(&Settings::default(), intelligence);
+        assert!(see(&mut detectors, (0..30).map(scan)).is_empty());
+        assert_eq!(detectors.allowed(), 30);
+        assert_eq!(detectors.covers(&scan(30).into()), Coverage::default());
+    }
+
+    #[test]
+    fn a_detector_that_is_off_does_not_run() {
+        let settings = Settings { off: vec![Kind::VerticalScan], ..Settings::default() };
+        let mut detectors = Detectors::new(&settings, Intelligence::default());
+        assert!(see(&mut detectors, (0..30).map(scan)).is_empty());
+    }
+
+    #[test]
+    fn an_indicator_is_told_and_covers() {
+        let mut intelligence = Intelligence::default();
+        let now = capture::Moment(0);
+        intelligence.load(Format::Plain, "192.0.2.1", &Defaults::default(), now);
+        let mut detectors = Detectors::new(&Settings::default(), intelligence);
+        let call = || flow("10.0.0.1:1 > 192.0.2.1:443", 0).talk(9, 9, 9);
+        assert_eq!(see(&mut detectors, [call()]).len(), 1);
+        assert!(detectors.covers(&call().into()).reaches(Severity::High));
+    }
+
+    #[test]
+    fn each_kind_but_the_model_has_a_detector_whose_states_can_be_drawn() {
+        let detectors = Detectors::new(&Settings::default(), Intelligence::default());
+        let shown = detectors.shown();
+        let kinds: Vec<Kind> = shown.iter().map(|shown| shown.detector).collect();
+        for kind in Kind::ALL.iter().filter(|kind| **kind != Kind::Model) {
+            assert!(kinds.contains(kind), "{kind}");
+        }
+        for shown in shown {
+            let names: Vec<&String> = shown.states.iter().map(|state| &state.name).collect();
+            assert!(names.len() >= 2, "{shown:?}");
+            let known = |to: &String| names.contains(&to);
+            assert!(shown.states.iter().all(|state| state.moves.iter().all(known)), "{shown:?}");
+        }
+    }
+
+    #[test]
+    fn whatever_comes_nothing_panics_and_no_table_outgrows_its_bound() {
+        let settings = Settings { subjects: 64, ..Settings::default() };
+        let mut detectors = Detectors::new(&settings, Intelligence::default());
+        let mut dice = 99_u32;
+        let mut roll = |most: u32| {
+            dice = dice.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (dice >> 8) % most
+        };
+        let mut out = Vec::new();
+        for _ in 0..30_000 {
+            let mut made = flow("10.0.0.1:40000 > 192.0.2.1:80", roll(10_000));
+            made = made.by(roll(5_000)).port(roll(65_536));
+            if roll(2) == 0 {
+                made = made.towards(roll(5_000));
+            }
+            made.0.state = capture::State::ALL[usize::try_from(roll(13)).unwrap()];
+            made.0.protocol =
+                capture::Protocol([1, 6, 17, 58, 255][usize::try_from(roll(5)).unwrap()]);
+            made.0.forward.payload = [0, 1, u64::MAX][usize::try_from(roll(3)).unwrap()];
+            made.0.reverse.packets = [0, 1, u64::MAX / 2][usize::try_from(roll(3)).unwrap()];
+            if roll(50) == 0 {
+                let ends = [i64::MIN, i64::MAX, 0, -1];
+                made.0.start = capture::Moment(ends[usize::try_from(roll(4)).unwrap()]);
+                made.0.end = capture::Moment(ends[usize::try_from(roll(4)).unwrap()]);
+            }
+            let seen = made.into();
+            detectors.see(&seen, &mut out);
+            detectors.covers(&seen);
+            out.clear();
+        }
+        for shown in detectors.shown() {
+            assert!(shown.tracked <= shown.most && shown.most <= 128, "{shown:?}");
+        }
+    }
+}

@@ -132,6 +132,29 @@ impl Evidence {
     /// The most conversations that are named.
     pub const EXAMPLES: usize = 8;
 
+    /// What a model says of one conversation: the score that it gave, the threshold that was held
+    /// against it, and which features weighed most. It is medium, and about who started it; in an
+    /// alert several verdicts on the same peer must come together.
+    pub fn verdict(flow: &Flow, score: f64, threshold: f64, contributions: &[(&str, f64)]) -> Self {
+        let mut why = vec![Reason::new("score", score, threshold)];
+        let named = contributions.iter().take(Self::EXAMPLES);
+        why.extend(named.map(|(name, value)| Reason::plain(name, *value)));
+        Self {
+            detector: Kind::Model,
+            subject: flow.originator.address,
+            severity: Severity::Medium,
+            confidence: score.clamp(0.0, 1.0),
+            technique: None,
+            why,
+            note: None,
+            peers: vec![flow.responder.address],
+            first: flow.start,
+            last: flow.end,
+            flows: 1,
+            examples: vec![flow.into()],
+        }
+    }
+
     /// What it weighs in an alert: severity times confidence.
     pub fn weight(&self) -> f64 {
         let confidence = if self.confidence.is_finite() { self.confidence } else { 0.0 };

@@ -126,7 +126,9 @@ impl Detector for Detect {
             Reason::plain("gap_s", score.map_or(0.0, |score| score.gap_s)),
             Reason::plain("port", f64::from(flow.responder.port)),
         ];
-        let confidence = 0.5 + 0.4 * (1.0 - variation.min(1.0));
+        // Surer with each try, up to ten times as many as it takes.
+        let times = (long(caller.rhythm.count) / number(settings.tries.max(1))).log10();
+        let confidence = 0.5 + 0.2 * (1.0 - variation.min(1.0)) + 0.3 * times.clamp(0.0, 1.0);
         out.push(caller.case.evidence(Kind::Reconnection, key.0, severity, confidence, why));
     }
 

@@ -127,6 +127,9 @@ impl What {
     pub fn url(text: &str) -> Result<Self, Unreadable> {
         let text = plain(text)?;
         let wrong = || not_that(&text, "URL", "http://bad.example/x");
+        if text.contains(|letter: char| letter.is_whitespace() || letter.is_control()) {
+            return Err(wrong());
+        }
         let rest = text.split_once("://").map_or(text.as_str(), |(_, rest)| rest);
         let rest = rest.split(['?', '#']).next().unwrap_or(rest);
         let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
