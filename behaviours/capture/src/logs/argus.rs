@@ -44,6 +44,7 @@ pub(super) fn read(row: &Row<'_>) -> Result<(Flow, Option<Label>), Fault> {
         gaps: Spread::default(),
         ended: zeek::ended(state),
         part: 0,
+        merged: 0,
         vlan: None,
         tunnel: None,
         link: None,

@@ -143,6 +143,7 @@ fn flow(event: &Object, session: Option<Session>) -> Result<Told, Fault> {
         gaps: Spread::default(),
         ended: ended(told),
         part: 0,
+        merged: 0,
         vlan: event.get("vlan").and_then(|it| it.get(0).unwrap_or(it).as_u64()).and_then(narrow),
         tunnel: None,
         link: None,

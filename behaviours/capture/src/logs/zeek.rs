@@ -45,6 +45,7 @@ pub(super) fn read(row: &Row<'_>) -> Result<(Flow, Option<Label>), Fault> {
         gaps: Spread::default(),
         ended: ended(state),
         part: 0,
+        merged: 0,
         vlan: row.maybe_count(Column::Vlan)?.and_then(|it| u16::try_from(it).ok()),
         tunnel: None,
         link: link(row),
