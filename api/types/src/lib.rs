@@ -13,6 +13,7 @@ mod policy;
 mod presence;
 mod proof;
 mod report;
+mod traffic;
 
 pub use content::Content;
 pub use enrolment::{
@@ -27,3 +28,4 @@ pub use policy::Policy;
 pub use presence::{Announcement, Presence, Presences, Roll, RollCall, Show};
 pub use proof::{Leaf, LogPart, Proof, Stamp};
 pub use report::{BehaviourReport, Depth, Diagram, Exit, Node, Phase, Report, Violation};
+pub use traffic::Traffic;

@@ -38,6 +38,9 @@ pub struct Flow {
     /// Which part of a long conversation this is; the first is 0.
     #[serde(default)]
     pub part: u32,
+    /// How many others of its kind are added to it, because there was no room for each.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub merged: u32,
     /// The outer VLAN.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vlan: Option<u16>,
@@ -50,6 +53,11 @@ pub struct Flow {
     /// What the two said of themselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Box<Metadata>>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// One side.

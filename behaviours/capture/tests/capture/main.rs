@@ -1,0 +1,5 @@
+//! What is captured, through the public door.
+
+#![cfg(test)]
+
+mod logs;

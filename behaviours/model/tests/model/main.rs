@@ -1,0 +1,6 @@
+//! Models and features, through the public door.
+
+#![cfg(test)]
+
+mod features;
+mod score;
