@@ -17,6 +17,7 @@ pub mod card;
 pub mod drift;
 pub mod explain;
 mod features;
+pub mod intel;
 pub mod onnx;
 pub mod score;
 

@@ -64,7 +64,7 @@ impl Detect {
     /// Counts a start towards its host. A conversation counts when it ends; one that nobody
     /// answered ends early in the table of flows, so that a flood is known while it goes on.
     fn start(&mut self, flow: &Flow, out: &mut Vec<Evidence>) {
-        if flow.protocol != Protocol::TCP || !flow.history.starts_with('S') {
+        if flow.protocol != Protocol::TCP || flow.part > 0 || !flow.history.starts_with('S') {
             return;
         }
         let settings = &self.settings;
@@ -136,6 +136,7 @@ impl Detect {
 
 fn is_lost(flow: &Flow) -> bool {
     matches!(flow.state, State::S0 | State::Oth)
+        && flow.part == 0
         && flow.reverse.packets == 0
         && !is_of_many(flow.responder.address)
 }
