@@ -17,7 +17,6 @@ pub mod card;
 pub mod drift;
 pub mod explain;
 mod features;
-pub mod intel;
 pub mod onnx;
 pub mod score;
 
