@@ -41,7 +41,7 @@ pub struct Settings {
 impl Settings {
     /// Reads the settings and tells every problem.
     pub fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        Sight::read(fields).map(|sight| Self { sight })
+        Some(Self { sight: Sight::read(fields) })
     }
 }
 

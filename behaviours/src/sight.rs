@@ -7,7 +7,7 @@ use model::{
     Analyzer, Judge,
     intel::{Defaults, Format, Intelligence, Loaded},
 };
-use runtime::{Fields, Setting};
+use runtime::{Clock, Fields, Setting};
 
 /// How many indicators are kept.
 const INDICATORS: usize = 2_000_000;
@@ -92,7 +92,7 @@ pub(crate) enum SightError {
 }
 
 impl Sight {
-    pub(crate) fn read(fields: &mut Fields<'_>) -> Option<Self> {
+    pub(crate) fn read(fields: &mut Fields<'_>) -> Self {
         let detect = fields.take("detect", "a table of thresholds");
         let alert = fields.take("alert", "a table of sums");
         let learn = fields.take("learn", "a table such as `{ seconds = 86400, flows = 10000 }`");
@@ -111,7 +111,7 @@ impl Sight {
             alert: alert.unwrap_or_default(),
             learn: learn.unwrap_or_default(),
         };
-        Some(Self { settings, model, intel, allow })
+        Self { settings, model, intel, allow }
     }
 
     /// The settings of the analysis.
@@ -159,8 +159,7 @@ fn text(path: &PathBuf) -> Result<String, SightError> {
 
 /// The time of day, as captures tell it.
 pub(crate) fn now() -> Moment {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    Moment(since.map_or(0, |since| i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)))
+    Moment(Clock::system().now_ms().saturating_mul(1_000_000))
 }
 
 /// In which of the known forms a list is.

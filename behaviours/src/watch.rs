@@ -128,7 +128,7 @@ impl Settings {
             target,
             every: every.unwrap_or(EVERY),
             capture,
-            sight: sight?,
+            sight,
         })
     }
 }

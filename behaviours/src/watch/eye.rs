@@ -7,7 +7,7 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use capture::{
@@ -35,8 +35,8 @@ const NEWS: usize = 64;
 const AT_ONCE: usize = 8192;
 /// How long to wait for packets when there are none.
 const QUIET: Duration = Duration::from_millis(5);
-/// The longest that a thing waits for its batch to be full.
-const LONGEST: Duration = Duration::from_secs(1);
+/// The longest that a thing waits for its batch to be full, in seconds.
+const LONGEST: f64 = 1.0;
 /// How large a memory may be that is written down.
 const MEMORY: usize = 1 << 20;
 
@@ -229,7 +229,7 @@ impl Look {
             if self.stop.load(Ordering::Relaxed) {
                 return;
             }
-            thread::sleep(QUIET);
+            rest();
         }
     }
 
@@ -240,8 +240,7 @@ impl Look {
     /// Watches until it is stopped; says why it ended otherwise.
     fn live(&mut self, mut live: Live) -> Option<String> {
         self.since = now();
-        let mut told = Instant::now();
-        let mut swept = Instant::now();
+        let (mut told, mut swept) = (self.since, self.since);
         while !self.is_stopped() {
             let Self { engine, mind, .. } = self;
             let mut each =
@@ -252,18 +251,19 @@ impl Look {
             };
             self.until = now();
             if count == 0 {
-                thread::sleep(QUIET);
+                rest();
             }
-            if swept.elapsed() >= LONGEST {
-                swept = Instant::now();
+            let is_time = self.until.since(swept) >= LONGEST;
+            if is_time {
+                swept = self.until;
                 let Self { engine, mind, until, .. } = self;
                 engine.clock(*until, &mut |seen| mind.see(seen));
                 mind.pass(*until);
             }
             let unsent = self.unsent.load(Ordering::Relaxed);
-            self.mind.send(unsent, swept.elapsed() < QUIET);
-            if told.elapsed() >= self.every {
-                told = Instant::now();
+            self.mind.send(unsent, is_time);
+            if self.until.since(told) >= self.every.as_secs_f64() {
+                told = self.until;
                 let kernel = live.kernel();
                 self.report(Some(kernel));
             }
@@ -401,6 +401,12 @@ impl Mind {
             Err(error) => tracing::warn!(%error, "a batch cannot be packed"),
         }
     }
+}
+
+/// Waits a little for packets, or for room.
+fn rest() {
+    #[expect(clippy::disallowed_methods, reason = "this thread is no task of the runtime")]
+    thread::sleep(QUIET);
 }
 
 /// An error with all its causes.
