@@ -33,6 +33,7 @@ bench: setup
 	$(CARGO) bench --package registry --bench many
 	$(CARGO) bench --package omemo --bench seal
 	$(CARGO) bench --package api --bench ingest
+	$(CARGO) bench --package model --bench score
 	$(CARGO) bench --package cli --bench check
 
 # SPADE 4, to see its figures beside ours in `make bench`.

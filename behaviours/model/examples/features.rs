@@ -1,7 +1,8 @@
-//! Features of logs, as training reads them: `features OUT.npy META.csv [--order end|start|file] LOG…`
+//! Features of logs and captures, as training reads them:
+//! `features OUT.npy META.csv [--order end|start|file] FILE…`
 //!
 //! The matrix is of float32, a conversation a row, in the order of the table `META.csv`, which says
-//! of each row from which file and line it is, who spoke with whom, and its label. Each file is a
+//! of each row from which file and line (0 of a capture) it is, who spoke with whom, and its label. Each file is a
 //! capture of its own: what is remembered of sources is forgotten between two.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is what it is for")]
 
@@ -9,13 +10,13 @@ use std::{
     env,
     error::Error,
     fs::File,
-    io::{BufReader, BufWriter, Seek, SeekFrom, Write},
+    io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write},
     path::Path,
 };
 
 use capture::{
-    Flow,
-    logs::{LogError, Reader, Record},
+    Engine, Flow, Seen, Settings,
+    logs::{Label, LogError, Reader, Record},
 };
 use model::{COUNT, Extractor, hash};
 
@@ -46,70 +47,104 @@ fn main() -> Result<(), Box<dyn Error>> {
         };
         arguments.drain(at..at + 2);
     }
-    let [matrix, table, logs @ ..] = &arguments[..] else {
-        return Err("usage: features OUT.npy META.csv [--order end|start|file] LOG…".into());
+    let [matrix, table, files @ ..] = &arguments[..] else {
+        return Err("usage: features OUT.npy META.csv [--order end|start|file] FILE…".into());
     };
     let mut matrix = BufWriter::new(File::create(matrix)?);
     let mut table = BufWriter::new(File::create(table)?);
     matrix.write_all(&[0; NPY_HEAD])?;
     writeln!(table, "{HEAD}")?;
     let mut rows = 0;
-    for log in logs {
-        rows += one(log, order, &mut matrix, &mut table)?;
+    for file in files {
+        rows += one(file, order, &mut matrix, &mut table)?;
     }
     matrix.seek(SeekFrom::Start(0))?;
     matrix.write_all(&npy_head(rows))?;
     matrix.flush()?;
     table.flush()?;
-    println!("{rows} conversations of {} files; features {}", logs.len(), hash());
+    println!("{rows} conversations of {} files; features {}", files.len(), hash());
     Ok(())
 }
 
 fn one(
-    log: &str,
+    path: &str,
     order: Order,
     matrix: &mut impl Write,
     table: &mut impl Write,
 ) -> Result<usize, Box<dyn Error>> {
-    let name = Path::new(log).file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let mut records = Vec::new();
-    for record in Reader::new(BufReader::new(File::open(log)?)) {
-        match record {
-            Ok(record) if record.flow().is_some() => records.push(record),
-            Ok(_) => {}
-            Err(LogError::Line { line, fault }) => eprintln!("{log}: line {line}: {fault}"),
-            Err(error) => return Err(error.into()),
-        }
-    }
+    let name = Path::new(path).file_stem().unwrap_or_default().to_string_lossy();
+    let name = if is_capture(path)? { path } else { &name }.replace([',', '"'], "_");
+    let mut rows = if is_capture(path)? { of_capture(path)? } else { of_log(path)? };
     match order {
-        Order::End => records.sort_by_key(|it| it.flow().map(|flow| (flow.end, flow.start))),
-        Order::Start => records.sort_by_key(|it| it.flow().map(|flow| flow.start)),
+        Order::End => rows.sort_by_key(|it| (it.flow.end, it.flow.start)),
+        Order::Start => rows.sort_by_key(|it| it.flow.start),
         Order::File => {}
     }
     let mut extractor = Extractor::default();
-    let mut rows = 0;
-    for record in &records {
-        let Some(flow) = record.flow() else { continue };
+    for told in &rows {
         let row = match order {
-            Order::End | Order::File => extractor.row(flow),
-            Order::Start => extractor.row_at(flow, flow.start),
+            Order::End | Order::File => extractor.row(&told.flow),
+            Order::Start => extractor.row_at(&told.flow, told.flow.start),
         };
         for value in row {
             matrix.write_all(&value.to_le_bytes())?;
         }
-        describe(table, &name, record, flow)?;
-        rows += 1;
+        describe(table, &name, told)?;
+    }
+    Ok(rows.len())
+}
+
+/// A conversation and where it is from.
+struct Told {
+    line: u64,
+    flow: Flow,
+    label: Option<Label>,
+}
+
+/// Whether a file is a capture, by how it begins: pcap of either order and either precision,
+/// pcapng, or gzip.
+fn is_capture(path: &str) -> io::Result<bool> {
+    let mut begin = [0; 4];
+    let length = File::open(path)?.read(&mut begin)?;
+    let begins = |with: &[u8]| begin.get(..length).is_some_and(|it| it.starts_with(with));
+    let pcap = [[0xa1, 0xb2, 0xc3, 0xd4], [0xa1, 0xb2, 0x3c, 0x4d]];
+    let reversed = pcap.map(|[one, two, three, four]| [four, three, two, one]);
+    let plain = pcap.iter().chain(&reversed).any(|it| begins(it));
+    Ok(plain || begins(&[0x0a, 0x0d, 0x0d, 0x0a]) || begins(&[0x1f, 0x8b]))
+}
+
+fn of_log(path: &str) -> Result<Vec<Told>, Box<dyn Error>> {
+    let mut rows = Vec::new();
+    for record in Reader::new(BufReader::new(File::open(path)?)) {
+        match record {
+            Ok(Record { line, seen: Seen::Flow(flow), label }) => {
+                rows.push(Told { line, flow: *flow, label });
+            }
+            Ok(_) => {}
+            Err(LogError::Line { line, fault }) => eprintln!("{path}: line {line}: {fault}"),
+            Err(error) => return Err(error.into()),
+        }
     }
     Ok(rows)
 }
 
-fn describe(
-    table: &mut impl Write,
-    name: &str,
-    record: &Record,
-    flow: &Flow,
-) -> std::io::Result<()> {
-    let label = record.label.as_ref();
+fn of_capture(path: &str) -> Result<Vec<Told>, Box<dyn Error>> {
+    let file = capture::File::open(Path::new(path))?;
+    let (mut engine, mut rows) = (Engine::new(Settings::default()), Vec::new());
+    let mut tell = |seen| {
+        if let Seen::Flow(flow) = seen {
+            rows.push(Told { line: 0, flow: *flow, label: None });
+        }
+    };
+    capture::merge(vec![file], &mut |frame| engine.frame(frame, &mut tell), &mut |error| {
+        eprintln!("{path}: {error}");
+    });
+    engine.finish(&mut tell);
+    Ok(rows)
+}
+
+fn describe(table: &mut impl Write, name: &str, told: &Told) -> io::Result<()> {
+    let (flow, label) = (&told.flow, told.label.as_ref());
     let malicious = match label.and_then(|it| it.malicious) {
         Some(true) => "1",
         Some(false) => "0",
@@ -119,7 +154,7 @@ fn describe(
     writeln!(
         table,
         "{name},{},{:.6},{:.6},{},{},{},{},{},{},{},{},{},{},{malicious},\"{detail}\"",
-        record.line,
+        told.line,
         flow.start.secs(),
         flow.end.secs(),
         flow.originator.address,

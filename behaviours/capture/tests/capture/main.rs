@@ -1,5 +1,17 @@
-//! What is captured, through the public door.
+//! What packets become, through the public door.
 
-#![cfg(test)]
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    reason = "a test that fails may panic"
+)]
 
-mod logs;
+mod cable;
+mod files;
+mod flows;
+mod hostile;
+mod links;
+mod said;

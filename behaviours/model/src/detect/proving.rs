@@ -32,6 +32,7 @@ pub(crate) fn flow(line: &str, seconds: u32) -> Made {
         gaps: Spread::default(),
         ended: Ended::Idle,
         part: 0,
+        merged: 0,
         vlan: None,
         tunnel: None,
         link: None,

@@ -2,5 +2,6 @@
 
 #![cfg(test)]
 
+mod card;
 mod features;
 mod score;

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use model::{
-    COUNT, Row, onnx,
+    COUNT, NAMES, Row,
+    explain::{NAMED, Unit, explain},
+    onnx,
     score::{Native, Runtime, ScoreError, Scorer},
 };
 
@@ -35,9 +37,9 @@ fn native(bytes: &[u8]) -> Result<Native, ScoreError> {
 }
 
 fn ask(scorer: &mut dyn Scorer, rows: &[Row]) -> Vec<f32> {
-    let mut answer = Vec::new();
-    scorer.score(rows, &mut scores).unwrap();
-    scores
+    let mut said = Vec::new();
+    scorer.score(rows, &mut said).unwrap();
+    said
 }
 
 fn apart(one: &[f32], other: &[f32]) -> f32 {
@@ -127,4 +129,51 @@ fn a_model_that_ends_early_is_refused_wherever_it_ends() {
         // What ends between two parts may read as a model; then something is missing in it.
         drop(Native::new(&onnx));
     }
+}
+
+#[test]
+fn an_explanation_names_what_matters_and_adds_up() {
+    for name in ["boosted", "logistic", "mean", "network"] {
+        let bytes = MODELS.iter().find(|it| it.0 == name).unwrap().1;
+        let mut model = native(bytes).unwrap();
+        for row in rows(20) {
+            let score = f64::from(ask(&mut model, &[row])[0]);
+            let told = explain(&mut model, &row, &[0.1; COUNT]).unwrap();
+            let sum = told.base + told.rest + told.reasons.iter().map(|it| it.amount).sum::<f64>();
+            let said = match told.unit {
+                Unit::Sum => 1.0 / (1.0 + (-sum).exp()),
+                Unit::Probability => sum,
+            };
+            assert!((said - score).abs() < 1e-5, "{name}: {said} {score}");
+            assert!(told.reasons.len() <= NAMED && !told.reasons.is_empty());
+            assert!(told.reasons.is_sorted_by(|one, other| one.amount.abs() >= other.amount.abs()));
+            for reason in &told.reasons {
+                let at = NAMES.iter().position(|it| it.name == reason.feature).unwrap();
+                assert!((row[at] - reason.value).abs() < f32::EPSILON);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_model_of_one_feature_is_explained_by_that_feature() {
+    /// Says what the 71st number is.
+    #[derive(Debug)]
+    struct One;
+    impl Scorer for One {
+        fn engine(&self) -> &'static str {
+            "one"
+        }
+        fn score(&mut self, rows: &[Row], scores: &mut Vec<f32>) -> Result<(), ScoreError> {
+            scores.extend(rows.iter().map(|it| it[70]));
+            Ok(())
+        }
+    }
+    let mut row = [3.0; COUNT];
+    row[70] = 0.75;
+    let mut usual = [1.0; COUNT];
+    usual[70] = 0.25;
+    let told = explain(&mut One, &row, &usual).unwrap();
+    assert_eq!((told.reasons.len(), told.reasons[0].feature), (1, NAMES[70].name));
+    assert!((told.reasons[0].amount - 0.5).abs() < 1e-9 && (told.base - 0.25).abs() < 1e-9);
 }

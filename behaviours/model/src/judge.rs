@@ -1,0 +1,237 @@
+//! A model at work: it is asked about many conversations at once, and its scores are held against
+//! what is usual at this site.
+
+use std::{
+    collections::{HashMap, HashSet},
+    net::IpAddr,
+};
+
+use capture::{Flow, Moment};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::{
+    Row,
+    calibrate::{Calibration, Gate, Phase, Site},
+    card::{Card, CardError},
+    detect::{Evidence, Example, Kind, Reason, Severity},
+    drift::Drift,
+    explain::{Explanation, explain},
+    onnx,
+    score::{ScoreError, Scorer, scorer},
+};
+
+/// How many conversations are scored at once.
+const BATCH: usize = 256;
+/// How many hosts have a gate; when there are more, all are closed.
+const HOSTS: usize = 65_536;
+/// How many verdicts of a pair are explained before the next day's.
+const EXPLAINED: usize = 4096;
+
+/// A model, ready to judge.
+#[derive(Debug)]
+pub struct Judge {
+    scorer: Box<dyn Scorer>,
+    card: Card,
+    site: Site,
+    drift: Option<Drift>,
+    gates: HashMap<IpAddr, Gate>,
+    explained: HashSet<(IpAddr, IpAddr, u16)>,
+    rows: Vec<Row>,
+    waiting: Vec<Waiting>,
+    failures: u64,
+    failure: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    example: Example,
+    end: Moment,
+}
+
+/// What a model says of a conversation.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Verdict {
+    /// Which conversation.
+    pub flow: Example,
+    /// How likely it is an attack.
+    pub score: f32,
+    /// From which score on it counts as one here; `None` while the site is learnt.
+    pub threshold: Option<f32>,
+    /// Whether it counts as one.
+    pub attack: bool,
+    /// Why, where it counts as one and that was not said before of the same two hosts and port.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<Explanation>,
+}
+
+/// Why a model is not used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JudgeError {
+    /// It cannot be used.
+    #[error(transparent)]
+    Model(#[from] ScoreError),
+    /// It does not fit.
+    #[error(transparent)]
+    Card(#[from] CardError),
+}
+
+impl Judge {
+    /// With that model, and the card that lies beside it, else the one in it. A model without a card
+    /// is taken as it is: its owner answers for it.
+    pub fn new(
+        name: &str,
+        model: &[u8],
+        card: Option<&str>,
+        learn: Calibration,
+    ) -> Result<Self, JudgeError> {
+        let card = if let Some(json) = card {
+            Card::read(json)?
+        } else {
+            let onnx = onnx::read(model).map_err(ScoreError::from)?;
+            Card::within(&onnx)?.unwrap_or_else(|| Card::unknown(name))
+        };
+        let site = Site::new(learn, card.thresholds);
+        let drift = Drift::new(&card.histograms);
+        Ok(Self {
+            scorer: scorer(model)?,
+            card,
+            site,
+            drift,
+            gates: HashMap::new(),
+            explained: HashSet::new(),
+            rows: Vec::with_capacity(BATCH),
+            waiting: Vec::with_capacity(BATCH),
+            failures: 0,
+            failure: None,
+        })
+    }
+
+    /// Its name and version.
+    pub fn name(&self) -> String {
+        format!("{} {}", self.card.name, self.card.version)
+    }
+
+    /// What is known of this site.
+    pub fn site(&self) -> &Site {
+        &self.site
+    }
+
+    /// Goes on with a site that was learnt before.
+    pub fn settle(&mut self, site: Site) {
+        self.site = site;
+    }
+
+    /// Judges from now on, by the model's own thresholds and what was learnt so far: a capture that
+    /// is read once has no time to learn from.
+    pub fn watch(&mut self) {
+        self.site.watch();
+    }
+
+    /// Adds a conversation; says whether there are enough to ask about.
+    pub(crate) fn add(&mut self, flow: &Flow, row: &Row) -> bool {
+        if let Some(drift) = &mut self.drift {
+            drift.add(row);
+        }
+        self.rows.push(*row);
+        self.waiting.push(Waiting { example: Example::from(flow), end: flow.end });
+        self.rows.len() >= BATCH
+    }
+
+    /// Asks about all that wait.
+    pub(crate) fn ask(&mut self) -> Vec<(Verdict, Option<Evidence>)> {
+        let (rows, waiting) = (std::mem::take(&mut self.rows), std::mem::take(&mut self.waiting));
+        let mut scores = Vec::with_capacity(rows.len());
+        if let Err(error) = self.scorer.score(&rows, &mut scores) {
+            // Detectors go on without it, and it is shown.
+            self.failures += 1;
+            self.failure = Some(error.to_string());
+            return Vec::new();
+        }
+        let asked = waiting.iter().zip(&rows).zip(scores);
+        asked.map(|((waiting, row), score)| self.judge(*waiting, row, score)).collect()
+    }
+
+    fn judge(&mut self, waiting: Waiting, row: &Row, score: f32) -> (Verdict, Option<Evidence>) {
+        let Waiting { example, end } = waiting;
+        if self.site.phase() == Phase::Learning {
+            self.site.learn(score, end);
+            let verdict =
+                Verdict { flow: example, score, threshold: None, attack: false, why: None };
+            return (verdict, None);
+        }
+        let threshold = self.site.thresholds().attack;
+        if self.gates.len() >= HOSTS {
+            self.gates.clear();
+        }
+        let gate = self.gates.entry(example.originator.address).or_default();
+        gate.pass(score, threshold);
+        let attack = gate.is_above();
+        let why = if attack { self.explain(&example, row) } else { None };
+        let evidence = attack.then(|| evidence(&example, end, score, threshold, why.as_ref()));
+        (Verdict { flow: example, score, threshold: Some(threshold), attack, why }, evidence)
+    }
+
+    fn explain(&mut self, flow: &Example, row: &Row) -> Option<Explanation> {
+        let pair = (flow.originator.address, flow.responder.address, flow.responder.port);
+        if self.explained.len() >= EXPLAINED {
+            self.explained.clear();
+        }
+        if !self.explained.insert(pair) {
+            return None;
+        }
+        explain(self.scorer.as_mut(), row, &self.card.medians).ok()
+    }
+
+    /// How it stands.
+    pub fn shown(&self) -> Value {
+        let shifts = self.drift.as_ref().and_then(Drift::shifts);
+        let farthest = shifts.map(|shifts| shifts.into_iter().take(8).collect::<Vec<_>>());
+        json!({
+            "name": self.card.name,
+            "version": self.card.version,
+            "engine": self.scorer.engine(),
+            "features": self.card.features,
+            "phase": self.site.phase(),
+            "learnt": self.site.learnt(),
+            "above_while_learning": self.site.above(),
+            "thresholds": self.site.thresholds(),
+            "drift": farthest,
+            "failures": self.failures,
+            "failure": self.failure,
+        })
+    }
+}
+
+fn evidence(
+    flow: &Example,
+    end: Moment,
+    score: f32,
+    threshold: f32,
+    why: Option<&Explanation>,
+) -> Evidence {
+    let mut reasons = vec![Reason::new("score", score.into(), threshold.into())];
+    if let Some(why) = why {
+        let each = why.reasons.iter();
+        reasons.extend(each.map(|reason| Reason::plain(reason.feature, reason.value.into())));
+    }
+    let meanings = why.map(|why| {
+        let each = why.reasons.iter().map(|reason| reason.meaning);
+        each.collect::<Vec<_>>().join("; ")
+    });
+    Evidence {
+        detector: Kind::Model,
+        subject: flow.originator.address,
+        severity: Severity::High,
+        confidence: score.into(),
+        technique: None,
+        why: reasons,
+        note: meanings,
+        peers: vec![flow.responder.address],
+        first: flow.start,
+        last: end,
+        flows: 1,
+        examples: vec![*flow],
+    }
+}
