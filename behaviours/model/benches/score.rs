@@ -7,7 +7,6 @@
     clippy::unwrap_used,
     clippy::as_conversions,
     clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
     clippy::indexing_slicing,
     reason = "a benchmark prints figures and may fail"
@@ -122,8 +121,8 @@ fn trees() -> Onnx {
     node.attributes.insert("class_weights".into(), floats(weights));
     let texts = Attribute { texts: modes, ..Attribute::default() };
     node.attributes.insert("nodes_modes".into(), texts);
-    let post = Attribute { text: "LOGISTIC".into(), ..Attribute::default() };
-    node.attributes.insert("post_transform".into(), post);
+    let transform = Attribute { text: "LOGISTIC".into(), ..Attribute::default() };
+    node.attributes.insert("post_transform".into(), transform);
     let classes = Attribute { ints: vec![0, 1], ..Attribute::default() };
     node.attributes.insert("classlabels_int64s".into(), classes);
     let port = |name: &str, width| Port {
@@ -139,14 +138,14 @@ fn trees() -> Onnx {
     }
 }
 
-fn score(scorer: &mut dyn Scorer, rows: &[Row]) {
+fn score(model: &mut dyn Scorer, rows: &[Row]) {
     for batch in BATCHES {
         let rows = if batch == 1 { &rows[..rows.len() / 8] } else { rows };
-        let name = format!("{} in batches of {batch}", scorer.engine());
+        let name = format!("{} in batches of {batch}", model.engine());
         rate(&name, rows.len(), || {
             let mut scores = Vec::with_capacity(rows.len());
             for rows in rows.chunks(batch) {
-                scorer.score(rows, &mut scores).unwrap();
+                model.score(rows, &mut scores).unwrap();
             }
             black_box(scores);
         });
@@ -181,8 +180,8 @@ fn main() {
         }
         black_box(scores);
     });
-    rate("explanations", 200, || {
-        for row in &rows[..200] {
+    rate("explanations", 4_000, || {
+        for row in &rows[..4_000] {
             black_box(explain(&mut native, row, &[]).unwrap());
         }
     });

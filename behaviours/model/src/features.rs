@@ -11,6 +11,7 @@
 
 mod address;
 mod context;
+mod generations;
 mod history;
 mod host;
 mod intrinsic;
@@ -82,7 +83,8 @@ impl Cells<'_> {
 
     /// ln(1 + value)
     fn log(&mut self, value: f64) {
-        self.add(value.max(0.0).ln_1p());
+        // `ln_1p` is slower, and better only where f32 does not see it.
+        self.add((1.0 + value.max(0.0)).ln());
     }
 
     fn flag(&mut self, holds: bool) {

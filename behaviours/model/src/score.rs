@@ -65,7 +65,7 @@ pub enum ScoreError {
         fault: String,
     },
     /// ONNX Runtime is not there.
-    #[error("ONNX Runtime is not there: looked at {0}")]
+    #[error("ONNX Runtime is not there ({0}); `make setup` fetches it")]
     NoRuntime(String),
     /// ONNX Runtime says no.
     #[error("ONNX Runtime: {0}")]

@@ -1,11 +1,14 @@
 //! The 14 features of a conversation among those that its source had before it.
 
+use std::mem;
+
 use capture::{Flow, Moment};
 
 use super::{
     Cells,
     address::number,
-    history::{History, Regularity},
+    generations::Generations,
+    history::History,
     host::{Contact, Counts, Host},
     real,
     recent::Recent,
@@ -21,8 +24,8 @@ const SET_BACK: f64 = 3600.0;
 ///
 /// When there are too many sources, or too many conversations in all windows together, the source
 /// that was silent for longest is forgotten; when there are too many of one source, its window is
-/// shorter. Of pairs and tuples the one that was not seen for longest is forgotten: it then counts
-/// as new.
+/// shorter. Of pairs and tuples those are forgotten that were not seen while half as many others
+/// were as there may be: they then count as new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// Sources with a window.
@@ -51,8 +54,8 @@ pub(super) struct Context {
     now: Moment,
     hosts: Recent<u128, Host>,
     contacts: usize,
-    met: Recent<(u128, u128), ()>,
-    tuples: Recent<(u128, u128, u16), History>,
+    met: Generations<(u128, u128), bool>,
+    tuples: Generations<(u128, u128, u16), History>,
 }
 
 impl Context {
@@ -62,8 +65,8 @@ impl Context {
             now: Moment(i64::MIN),
             hosts: Recent::new(bounds.sources),
             contacts: 0,
-            met: Recent::new(bounds.pairs),
-            tuples: Recent::new(bounds.tuples),
+            met: Generations::new(bounds.pairs),
+            tuples: Generations::new(bounds.tuples),
         }
     }
 
@@ -85,8 +88,10 @@ impl Context {
             bytes: flow.forward.payload,
         };
         let counts = self.window(source, contact);
-        let first = self.first_meeting(source, target);
-        let past = self.past((source, target, port), flow.start.0, flow.forward.payload);
+        // Who is in the window already has been met; the others are looked up.
+        let first = counts.with_target == 1 && !mem::replace(self.met.get((source, target)), true);
+        let past = self.tuples.get((source, target, port));
+        let past = past.add(flow.start.0, flow.forward.payload);
         let contacts = size(counts.contacts).max(1.0);
         cells.log(contacts);
         cells.log(size(counts.targets));
@@ -133,16 +138,13 @@ impl Context {
 
     fn window(&mut self, source: u128, contact: Contact) -> Counts {
         let horizon = self.horizon();
-        if self.hosts.touch(&source).is_none()
-            && let Some((_, gone)) = self.hosts.insert(source, Host::default())
-        {
-            self.contacts = self.contacts.saturating_sub(gone.len());
-        }
         while self.contacts >= self.bounds.of_all && self.hosts.len() > 1 {
             self.forget_silent();
         }
-        let mut nothing = Host::default();
-        let host = self.hosts.touch(&source).unwrap_or(&mut nothing);
+        let (host, gone) = self.hosts.get(source);
+        if let Some(gone) = gone {
+            self.contacts = self.contacts.saturating_sub(gone.len());
+        }
         self.contacts = self.contacts.saturating_sub(host.forget_before(horizon));
         let most = self.bounds.of_one.min(self.bounds.of_all).max(1);
         if host.len() >= most && host.forget_oldest() {
@@ -150,24 +152,5 @@ impl Context {
         }
         self.contacts += 1;
         host.add(contact)
-    }
-
-    fn first_meeting(&mut self, source: u128, target: u128) -> bool {
-        let pair = (source, target);
-        let new = self.met.touch(&pair).is_none();
-        if new {
-            self.met.insert(pair, ());
-        }
-        new
-    }
-
-    fn past(&mut self, key: (u128, u128, u16), start: i64, bytes: u64) -> Regularity {
-        if let Some(history) = self.tuples.touch(&key) {
-            return history.add(start, bytes);
-        }
-        let mut history = History::default();
-        let past = history.add(start, bytes);
-        self.tuples.insert(key, history);
-        past
     }
 }

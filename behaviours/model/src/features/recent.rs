@@ -16,6 +16,8 @@ pub(super) struct Recent<K, V> {
     newest: usize,
     oldest: usize,
     most: usize,
+    /// What is handed out should a place not be there, which cannot be.
+    spare: V,
 }
 
 #[derive(Debug)]
@@ -26,36 +28,41 @@ struct Slot<K, V> {
     older: usize,
 }
 
-impl<K: Copy + Eq + Hash, V> Recent<K, V> {
+impl<K: Copy + Eq + Hash, V: Default> Recent<K, V> {
     /// One that holds at most so many; at least one.
     pub(super) fn new(most: usize) -> Self {
         let most = most.clamp(1, NONE - 1);
         let places = HashMap::with_hasher(RandomState::default());
-        Self { places, slots: Vec::new(), newest: NONE, oldest: NONE, most }
+        Self { places, slots: Vec::new(), newest: NONE, oldest: NONE, most, spare: V::default() }
     }
 
     pub(super) fn len(&self) -> usize {
         self.slots.len()
     }
 
-    /// The entry of that key, which now is the newest.
-    pub(super) fn touch(&mut self, key: &K) -> Option<&mut V> {
-        let place = *self.places.get(key)?;
+    /// The entry of that key, which now is the newest; where there is none, one is put in. What had
+    /// to go for it is handed back.
+    pub(super) fn get(&mut self, key: K) -> (&mut V, Option<V>) {
+        let known = self.places.get(&key).copied();
+        let gone = if known.is_none() { self.put(key) } else { None };
+        let place = known.unwrap_or(self.newest);
         if place != self.newest {
             self.unlink(place);
             self.link(place);
         }
-        self.slots.get_mut(place).map(|slot| &mut slot.value)
+        let spare = &mut self.spare;
+        let value = self.slots.get_mut(place).map_or(spare, |slot| &mut slot.value);
+        (value, gone)
     }
 
-    /// Puts in an entry whose key is not there. What had to go for it is handed back.
-    pub(super) fn insert(&mut self, key: K, value: V) -> Option<(K, V)> {
+    /// Puts in an entry whose key is not there, as the newest.
+    fn put(&mut self, key: K) -> Option<V> {
         let gone = if self.slots.len() >= self.most { self.pop() } else { None };
         let place = self.slots.len();
-        self.slots.push(Slot { key, value, newer: NONE, older: NONE });
+        self.slots.push(Slot { key, value: V::default(), newer: NONE, older: NONE });
         self.link(place);
         self.places.insert(key, place);
-        gone
+        gone.map(|it| it.1)
     }
 
     /// The entry that was not touched for longest.
@@ -140,22 +147,21 @@ mod tests {
         let mut state: u64 = 7;
         for _ in 0..20_000 {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            let (key, what) = ((state >> 33) % 24, (state >> 60) % 8);
+            let (key, what) = ((state >> 33) % 24 + 1, (state >> 60) % 8);
             if what == 0 {
                 assert_eq!(table.pop(), list.pop_front().map(|it| (it, it)));
                 continue;
             }
-            if table.touch(&key).is_some() {
-                let at = list.iter().position(|it| *it == key).unwrap();
-                list.remove(at);
-            } else {
-                assert!(!list.contains(&key));
-                let gone = table.insert(key, key);
-                assert_eq!(
-                    gone,
-                    (list.len() == 8).then(|| list.pop_front().unwrap()).map(|it| (it, it))
-                );
-            }
+            let at = list.iter().position(|it| *it == key);
+            let full = list.len() == 8;
+            let wanted = match at {
+                Some(at) => list.remove(at).and(None),
+                None if full => list.pop_front(),
+                None => None,
+            };
+            let (value, gone) = table.get(key);
+            assert_eq!((*value, gone), (if at.is_some() { key } else { 0 }, wanted));
+            *value = key;
             list.push_back(key);
             assert_eq!(table.len(), list.len());
             assert_eq!(table.oldest().map(|it| *it.0), list.front().copied());
