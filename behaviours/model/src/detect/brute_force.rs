@@ -175,7 +175,13 @@ impl Detector for Detect {
         }
         guesser.case.place.go(Attack::Guessing);
         let succeeded = guesser.case.place.now() == Attack::Succeeded;
-        let severity = if succeeded { Severity::Critical } else { Severity::High };
+        // Without a refusal seen, many short calls may be a program's own.
+        let sure = door != Door::Polled || guesser.refused > 0;
+        let severity = match (succeeded, sure) {
+            (true, true) => Severity::Critical,
+            (false, true) => Severity::High,
+            (_, false) => Severity::Medium,
+        };
         if !guesser.case.is_news(severity, guesser.case.flows) {
             return;
         }
@@ -187,7 +193,7 @@ impl Detector for Detect {
             Reason::plain("within_s", settings.within_s),
         ];
         // Slips is sure of it at 30.
-        let confidence = 0.5 + 0.5 * (tries / 30.0).min(1.0);
+        let confidence = if sure { 0.5 + 0.5 * (tries / 30.0).min(1.0) } else { 0.5 };
         out.push(guesser.case.evidence(Kind::BruteForce, key.0, severity, confidence, why));
     }
 

@@ -42,6 +42,11 @@ pub(crate) fn is_fruitless(flow: &Flow) -> bool {
     }
 }
 
+/// How many conversations it stands for: itself, and those that were added to it for want of room.
+pub(crate) fn times(flow: &Flow) -> u64 {
+    u64::from(flow.merged) + 1
+}
+
 /// Whether both sides of a TCP conversation said something.
 pub(crate) fn is_talk(flow: &Flow) -> bool {
     flow.protocol == Protocol::TCP
