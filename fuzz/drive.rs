@@ -29,7 +29,12 @@ fn jobs() -> Vec<Job> {
     });
     let of_bytes = omemo::fuzzing::TARGETS.iter();
     let of_bytes = of_bytes.map(|it| Job { name: it.name, read: it.read, seeds: (it.seeds)() });
-    of_text.chain(of_bytes).collect()
+    let of_captures = capture::fuzzing::TARGETS.iter();
+    let of_captures =
+        of_captures.map(|it| Job { name: it.name, read: it.read, seeds: (it.seeds)() });
+    let of_models = model::fuzzing::TARGETS.iter();
+    let of_models = of_models.map(|it| Job { name: it.name, read: it.read, seeds: (it.seeds)() });
+    of_text.chain(of_bytes).chain(of_captures).chain(of_models).collect()
 }
 
 fn main() -> Result<(), Box<dyn Error>> {

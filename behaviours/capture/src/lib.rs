@@ -8,6 +8,8 @@ mod counters;
 mod engine;
 mod file;
 mod flow;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod live;
 pub mod logs;
 mod metadata;

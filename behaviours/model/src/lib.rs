@@ -17,6 +17,8 @@ pub mod card;
 pub mod drift;
 pub mod explain;
 mod features;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod onnx;
 pub mod score;
 

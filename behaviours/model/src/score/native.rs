@@ -21,6 +21,9 @@ use crate::{
 /// So many rows are reckoned with at once, which bounds what is held.
 const BATCH: usize = 1024;
 
+/// So many numbers are held for each row, of all operations together.
+const HELD: usize = 16_384;
+
 /// A model that is made ready.
 #[derive(Debug)]
 pub struct Native {
@@ -84,10 +87,16 @@ impl Native {
         if let Some(first) = values.first_mut() {
             *first = Matrix { width: COUNT, values: Cow::Borrowed(rows.as_flattened()) };
         }
+        let mut held = 0;
         for step in &self.steps {
             let from: Vec<&Matrix<'_>> =
                 step.from.iter().filter_map(|it| values.get(*it)).collect();
             let made = step.what.apply(&from, rows.len())?;
+            held += made.width;
+            if held > HELD {
+                let fault = format!("needs more than {HELD} numbers for each row");
+                return Err(ScoreError::Faulty { operation: "graph".to_owned(), fault });
+            }
             if let Some(place) = values.get_mut(step.to) {
                 *place = made;
             }

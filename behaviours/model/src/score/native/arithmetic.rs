@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The widest rows that are made.
-const WIDEST: usize = 65_536;
+const WIDEST: usize = 4_096;
 
 /// An operation, its constants with it.
 #[derive(Debug)]
@@ -61,10 +61,15 @@ impl Arithmetic {
         let tensors: Vec<Option<&Tensor>> = node.inputs.iter().map(|it| all.get(it)).collect();
         let what = match (what, &tensors[..]) {
             (What::Times(_), [None, Some(Tensor { shape, values })]) => match shape[..] {
-                [height, width] if height > 0 && width > 0 && !values.is_empty() => {
+                [height, 1..=4_096] if height > 0 && !values.is_empty() => {
                     What::Times(usize::try_from(height).unwrap_or(0))
                 }
-                _ => return Err(faulty(node, "is by something that is no matrix".to_owned())),
+                _ => {
+                    return Err(faulty(
+                        node,
+                        "is not by a matrix of at most 4,096 columns".to_owned(),
+                    ));
+                }
             },
             (What::Times(_), _) => {
                 return Err(faulty(node, "is not rows by one constant matrix".to_owned()));
