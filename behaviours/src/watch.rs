@@ -123,13 +123,7 @@ impl Settings {
             fields.take("capture", "a table of limits").unwrap_or_default();
         capture.payload_bytes = capture.payload_bytes.min(4096);
         let sight = Sight::read(fields);
-        Some(Self {
-            source: source?,
-            target,
-            every: every.unwrap_or(EVERY),
-            capture,
-            sight,
-        })
+        Some(Self { source: source?, target, every: every.unwrap_or(EVERY), capture, sight })
     }
 }
 

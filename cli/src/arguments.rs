@@ -50,6 +50,7 @@ pub(crate) enum Command {
 ///
 /// For example `vedette analyze capture.pcap`, or `tcpdump -w - | vedette analyze --eve -`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(crate) struct Analyze {
     /// Captures (pcap, pcapng, gzipped or not; `-` is standard input), read as one in order of time; or
     /// logs: Zeek's conn.log, Suricata's EVE, the CSV of Argus.

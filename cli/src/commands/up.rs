@@ -1,7 +1,7 @@
 //! `vedette up`: the whole platform on this machine.
 //!
 //! What it starts, in this order, and stops in the other: Prosody, the API, the registrar, the
-//! aggregator, and every agent of the data folder.
+//! aggregator, the analyzer, and every agent of the data folder.
 
 use std::{fs, io, net::SocketAddr, path::Path, time::Duration};
 
@@ -69,6 +69,7 @@ struct Platform {
     api: Api,
     registrar: Running,
     aggregator: Running,
+    analyzer: Running,
     agents: Vec<Running>,
 }
 
@@ -116,7 +117,7 @@ impl Platform {
         let mut agents = members::read(house, arguments.demo)?;
         agents.retain(|it| !revoked.contains(it.account.jid.as_str()));
         let agents: Vec<Config> =
-            [own.aggregator].into_iter().chain(agents).map(enrolled).collect();
+            [own.aggregator, own.analyzer].into_iter().chain(agents).map(enrolled).collect();
         let ours = agents.iter().filter(|it| it.trust.is_some());
         let vouched: Result<Vec<_>, Failure> =
             [&registrar].into_iter().chain(ours).map(trust::member).collect();
@@ -125,15 +126,18 @@ impl Platform {
         let mut agents = agents.into_iter();
         let aggregator = agents.next().ok_or_else(|| Failure::work("there is no aggregator"))?;
         let aggregator = start(aggregator)?;
+        let analyzer = agents.next().ok_or_else(|| Failure::work("there is no analyzer"))?;
+        let analyzer = start(analyzer)?;
         let agents: Result<Vec<Running>, Failure> = agents.map(start).collect();
-        let platform = Self { prosody, api, registrar, aggregator, agents: agents? };
+        let platform = Self { prosody, api, registrar, aggregator, analyzer, agents: agents? };
         platform.connected().await?;
         Ok(platform)
     }
 
     /// Waits until every agent is connected.
     async fn connected(&self) -> Result<(), Failure> {
-        for agent in [&self.registrar, &self.aggregator].into_iter().chain(&self.agents) {
+        let own = [&self.registrar, &self.aggregator, &self.analyzer];
+        for agent in own.into_iter().chain(&self.agents) {
             match agent.connected(CONNECT).await {
                 LinkState::Online => {}
                 LinkState::Refused(error) => return Err(Failure::work(error.to_string())),
@@ -171,11 +175,11 @@ impl Platform {
 
     /// Stops everything: first who makes results, last who keeps them.
     async fn stop(self) {
-        let Self { prosody, api, registrar, aggregator, agents } = self;
+        let Self { prosody, api, registrar, aggregator, analyzer, agents } = self;
         for agent in &agents {
             agent.hush();
         }
-        for agent in &agents {
+        for agent in agents.iter().chain([&analyzer]) {
             agent.stop().await;
             registrar.sees_gone(agent.jid(), FAREWELL).await;
         }

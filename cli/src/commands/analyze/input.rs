@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use agents::Clock;
 use capture::{File, FileError, Moment, Seen, logs};
 use model::intel::{Defaults, Format, Intelligence, Loaded};
 
@@ -101,8 +102,7 @@ pub(super) fn indicators(intelligence: &mut Intelligence, path: &Path) -> Result
     let source = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let defaults = Defaults { source, ..Defaults::default() };
     // What holds until a time before now is left out.
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let now = Moment::from_secs(now.map_or(0.0, |it| it.as_secs_f64()));
+    let now = Moment(Clock::system().now_ms().saturating_mul(1_000_000));
     tell(path, &intelligence.load(format(path, &text), &text, &defaults, now))
 }
 

@@ -1,10 +1,14 @@
 //! Probes that show real work on this machine.
 
-use std::{env, net::SocketAddr, path::Path};
+mod attack;
+
+use std::{env, fs, net::SocketAddr, path::Path};
+
+use agents::Clock;
 
 use super::{DOMAIN, Failure, house::House};
 
-/// Two probes: one looks at the platform, one at the machine.
+/// Three probes: one looks at the platform, one at the machine, one at a capture of an attack.
 pub(super) fn write(house: &House, listen: SocketAddr) -> Result<(), Failure> {
     let head = |name: &str, site: &str| {
         format!(
@@ -74,7 +78,27 @@ expect = {{ matches = "^(1[6-9]|[2-9]\\d)\\d{{6}}|^\\d{{9,}}" }}
 "#,
         head("probe2", "machine"),
     );
-    for (name, text) in [("probe1", platform), ("probe2", machine)] {
+    let traffic = format!(
+        r#"{}
+# A capture that was made up; `interface = "eth0"` instead would watch this machine.
+[[behaviour]]
+run = "watch"
+name = "traffic"
+file = "attack.pcap"
+every = "10m"
+"#,
+        head("probe3", "network"),
+    );
+    let capture = house.file("demo/attack.pcap");
+    if !capture.exists() {
+        let now = u64::try_from(Clock::system().now_ms() / 1000).unwrap_or(0);
+        let written =
+            fs::create_dir_all(house.file("demo")).and_then(|()| attack::write(&capture, now));
+        written.map_err(|error| {
+            Failure::work(format!("cannot write `{}`: {error}", capture.display()))
+        })?;
+    }
+    for (name, text) in [("probe1", platform), ("probe2", machine), ("probe3", traffic)] {
         super::write(&house.file(&format!("demo/{name}.toml")), &text)?;
     }
     Ok(())

@@ -29,6 +29,7 @@ pub(crate) struct House {
 pub(crate) struct Own {
     pub(crate) registrar: Config,
     pub(crate) aggregator: Config,
+    pub(crate) analyzer: Config,
 }
 
 impl House {
@@ -105,7 +106,7 @@ pub(crate) fn write_platform(
     members: &[Config],
 ) -> Result<Own, Failure> {
     let listen = config.listen;
-    let mut jids = vec![format!("aggregator@{DOMAIN}")];
+    let mut jids = vec![format!("aggregator@{DOMAIN}"), format!("analyzer@{DOMAIN}")];
     jids.extend(members.iter().map(|it| it.account.jid.to_string()));
     let jids = toml::Value::from(jids);
     let path = |it: PathBuf| toml::Value::from(it.to_string_lossy().into_owned());
@@ -129,6 +130,7 @@ pub(crate) fn write_platform(
          api = \"http://{listen}\"\ntoken_file = {token}\n",
         head("aggregator", "aggregator")
     );
+    let analyzer = format!("{}\n[[behaviour]]\nrun = \"score\"\n", head("analyzer", "analyzer"));
     let read = |name: &str, text: &str| {
         let path = house.file(name);
         write(&path, text)?;
@@ -137,6 +139,7 @@ pub(crate) fn write_platform(
     Ok(Own {
         registrar: read("platform/registrar.toml", &registrar)?,
         aggregator: read("platform/aggregator.toml", &aggregator)?,
+        analyzer: read("platform/analyzer.toml", &analyzer)?,
     })
 }
 

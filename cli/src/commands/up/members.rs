@@ -16,7 +16,7 @@ use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use super::{DOMAIN, Failure, house::House};
 
 /// The platform's own accounts.
-const OWN: [&str; 2] = ["registry", "aggregator"];
+const OWN: [&str; 3] = ["registry", "aggregator", "analyzer"];
 
 /// Writes a password for every account of ours that has none yet.
 pub(crate) fn give_passwords(house: &House, demo: bool) -> Result<(), Failure> {
