@@ -2,7 +2,7 @@
 
 use behaviours::{
     anchor, check, collect, courier, enrol, forward, heartbeat, machine, postbox, register, report,
-    sentry, trust,
+    score, sentry, trust, watch,
 };
 use std::sync::Arc;
 
@@ -18,19 +18,22 @@ pub enum Role {
     Probe,
     /// Gathers what probes tell, has it stamped, and hands it on.
     Aggregator,
+    /// Judges what probes saw of the traffic.
+    Analyzer,
     /// Keeps the directory.
     Registrar,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 3] = [Self::Probe, Self::Aggregator, Self::Registrar];
+    pub const ALL: [Self; 4] = [Self::Probe, Self::Aggregator, Self::Analyzer, Self::Registrar];
 
     /// Its name in files and on the dashboard.
     pub fn name(self) -> &'static str {
         match self {
             Self::Probe => "probe",
             Self::Aggregator => "aggregator",
+            Self::Analyzer => "analyzer",
             Self::Registrar => "registrar",
         }
     }
@@ -40,6 +43,7 @@ impl Role {
         let duty = match self {
             Self::Probe => "check",
             Self::Aggregator => "aggregate",
+            Self::Analyzer => "analyze",
             Self::Registrar => "register",
         };
         vec![duty.to_owned()]
@@ -71,11 +75,24 @@ impl Role {
             machine::Automaton::from,
         );
         match self {
-            Self::Probe => common.with(
-                "looks at something and keeps what it saw",
-                check::SETTINGS,
-                check::Settings::read,
-                check::Check::from,
+            Self::Probe => common
+                .with(
+                    "looks at something and keeps what it saw",
+                    check::SETTINGS,
+                    check::Settings::read,
+                    check::Check::from,
+                )
+                .with(
+                    "watches packets and tells what they show",
+                    watch::SETTINGS,
+                    watch::Settings::read,
+                    watch::Watch::from,
+                ),
+            Self::Analyzer => common.with(
+                "judges what probes saw of the traffic",
+                score::SETTINGS,
+                score::Settings::read,
+                score::Score::from,
             ),
             Self::Aggregator => common
                 .with(
@@ -112,7 +129,8 @@ impl Role {
     /// The behaviours that its file must name: one of each.
     pub(crate) fn needs(self) -> &'static [&'static [&'static str]] {
         match self {
-            Self::Probe => &[&["check", "machine"]],
+            Self::Probe => &[&["check", "watch", "machine"]],
+            Self::Analyzer => &[&["score"]],
             Self::Aggregator => &[&["anchor"], &["forward"]],
             Self::Registrar => &[&["register"]],
         }
@@ -123,6 +141,7 @@ impl Role {
         let (template, mailbox) = match name {
             "forward" => (forward::template(), 1024),
             "register" => (register::template(), 4096),
+            "score" => (score::template(), 256),
             "enrol" => return enrol::spec(),
             _ => return Spec::default(),
         };
@@ -133,7 +152,7 @@ impl Role {
     pub(crate) fn superior(self, to: &Address, me: &AgentId) -> Address {
         match self {
             Self::Aggregator => me.clone().into(),
-            Self::Probe | Self::Registrar => to.clone(),
+            Self::Probe | Self::Analyzer | Self::Registrar => to.clone(),
         }
     }
 

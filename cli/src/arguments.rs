@@ -38,10 +38,56 @@ pub(crate) enum Command {
     /// Which devices of people the agents believe, and by what people know the agents.
     #[command(subcommand)]
     Trust(Trust),
+    /// See what captures show: flows, verdicts, alerts. Without any server.
+    Analyze(Analyze),
     /// Is this evidence genuine? Answered offline.
     Verify(Verify),
     /// See what this machine has and lacks.
     Doctor(Doctor),
+}
+
+/// See what captures show: flows, verdicts, alerts. Without any server.
+///
+/// For example `vedette analyze capture.pcap`, or `tcpdump -w - | vedette analyze --eve -`.
+#[derive(Debug, Args)]
+pub(crate) struct Analyze {
+    /// Captures (pcap, pcapng, gzipped or not; `-` is standard input), read as one in order of time; or
+    /// logs: Zeek's conn.log, Suricata's EVE, the CSV of Argus.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Everything as one JSON object: flows with verdicts, alerts, a summary.
+    #[arg(long, group = "form")]
+    pub(crate) json: bool,
+    /// Flows and alerts as Suricata's EVE.
+    #[arg(long, group = "form")]
+    pub(crate) eve: bool,
+    /// Flows as CSV.
+    #[arg(long, group = "form")]
+    pub(crate) csv: bool,
+    /// Flows as Zeek's conn.log.
+    #[arg(long, group = "form")]
+    pub(crate) zeek: bool,
+    /// Tell all evidence of each alert.
+    #[arg(long)]
+    pub(crate) explain: bool,
+    /// A model of one's own (ONNX); its card lies beside it as NAME.card.json.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: Option<PathBuf>,
+    /// Detectors only.
+    #[arg(long, conflicts_with = "model")]
+    pub(crate) no_model: bool,
+    /// Indicators of who is bad: a plain list, CSV, a MISP event, a STIX 2.1 bundle.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) intel: Vec<PathBuf>,
+    /// Who is never to be blamed: a plain list, CSV, a MISP warninglist.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) allow: Vec<PathBuf>,
+    /// Thresholds and limits, in TOML.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) settings: Option<PathBuf>,
+    /// Leave out packets whose checksum is wrong.
+    #[arg(long)]
+    pub(crate) checksums: bool,
 }
 
 /// Run the whole platform on this machine.

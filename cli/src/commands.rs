@@ -2,6 +2,7 @@
 
 mod agent;
 mod agents;
+mod analyze;
 mod api;
 mod doctor;
 mod enroll;
@@ -26,6 +27,7 @@ pub(crate) async fn run(command: Command) -> Result<Answer, Failure> {
         Command::Enroll(arguments) => enroll::run(arguments).await,
         Command::Join(arguments) => join::run(arguments).await,
         Command::Trust(arguments) => trust::run(arguments).await,
+        Command::Analyze(arguments) => analyze::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments).await,
     }

@@ -15,6 +15,7 @@ pub(crate) fn start(arguments: &Arguments) {
         Command::Agents(_)
         | Command::Enroll(_)
         | Command::Trust(_)
+        | Command::Analyze(_)
         | Command::Verify(_)
         | Command::Doctor(_) => "warn",
         // What goes wrong is told at the end, with what to do.

@@ -57,8 +57,11 @@ impl Engine {
         decoder.decode(frame.link, frame.at, frame.bytes, counters, &mut each);
     }
 
-    /// Lets time pass without a frame.
+    /// Lets time pass without a frame. A time before that of the last frame is none to go by.
     pub fn clock(&mut self, now: Moment, tell: &mut impl FnMut(Seen)) {
+        if now < self.table.now() {
+            return;
+        }
         self.table.clock(now, &self.settings, &mut self.counters, tell);
     }
 

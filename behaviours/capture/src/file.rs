@@ -98,6 +98,18 @@ impl File {
         Self::read(&path.display().to_string(), file)
     }
 
+    /// Opens a capture whose reading can be stopped: then it ends. Where it is to be followed, its end
+    /// is not the end, and it waits for more.
+    pub fn watch(
+        path: &Path,
+        follow: bool,
+        is_stopped: impl Fn() -> bool + Send + 'static,
+    ) -> Result<Self, FileError> {
+        let cause = |cause| FileError::Open { path: path.to_owned(), cause };
+        let file = Disk::open(path).map_err(cause)?;
+        Self::read(&path.display().to_string(), Watched { file, follow, is_stopped })
+    }
+
     /// Reads a capture from anywhere.
     pub fn read(name: &str, source: impl Read + Send + 'static) -> Result<Self, FileError> {
         let mut source = BufReader::with_capacity(BUFFER, source);
@@ -110,10 +122,13 @@ impl File {
     }
 
     fn new(name: &str, source: impl Read + Send + 'static) -> Result<Self, FileError> {
-        let reader = create_reader(BUFFER, Patient(source)).map_err(|error| match error {
-            PcapError::ReadError => FileError::Read { name: name.to_owned(), frames: 0 },
-            _ => FileError::NotACapture { name: name.to_owned() },
-        })?;
+        let reader =
+            create_reader(BUFFER, Patient { source, began: false }).map_err(
+                |error| match error {
+                    PcapError::ReadError => FileError::Read { name: name.to_owned(), frames: 0 },
+                    _ => FileError::NotACapture { name: name.to_owned() },
+                },
+            )?;
         Ok(Self {
             name: name.to_owned(),
             reader,
@@ -253,16 +268,53 @@ impl Interface {
     }
 }
 
-/// A source that gives less than it could is asked again, so that its start is not cut off.
-struct Patient<R>(R);
+/// How long to wait for a file to grow.
+const GROWTH: std::time::Duration = std::time::Duration::from_millis(100);
+
+/// A file that ends when that is said, and where it is followed only then.
+struct Watched<S> {
+    file: Disk,
+    follow: bool,
+    is_stopped: S,
+}
+
+impl<S: Fn() -> bool> Read for Watched<S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if (self.is_stopped)() {
+                return Ok(0);
+            }
+            let count = self.file.read(buffer)?;
+            if count > 0 || buffer.is_empty() || !self.follow {
+                return Ok(count);
+            }
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "whoever follows a file has a thread for it"
+            )]
+            std::thread::sleep(GROWTH);
+        }
+    }
+}
+
+/// A source that gives little at first is asked again, so that the first block is whole: it is what
+/// a capture is recognised by.
+struct Patient<R> {
+    source: R,
+    began: bool,
+}
+
+/// Of a first block no more is waited for.
+const FIRST: usize = 65_536;
 
 impl<R: Read> Read for Patient<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut filled = 0;
+        let most = if self.began { 1 } else { buffer.len() };
         while let Some(rest) = buffer.get_mut(filled..)
             && !rest.is_empty()
         {
-            match self.0.read(rest) {
+            match self.source.read(rest) {
                 Ok(0) => break,
                 Ok(count) => filled += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -270,9 +322,24 @@ impl<R: Read> Read for Patient<R> {
                 Err(_) if filled > 0 => break,
                 Err(error) => return Err(error),
             }
+            if filled >= first_block(buffer.get(..filled).unwrap_or_default()).min(most) {
+                break;
+            }
         }
+        self.began = true;
         Ok(filled)
     }
+}
+
+/// How many bytes the first block has, as far as that is known.
+fn first_block(start: &[u8]) -> usize {
+    let Some([0x0a, 0x0d, 0x0d, 0x0a, length @ ..]) = start.first_chunk::<12>() else { return 24 };
+    let [a, b, c, d, order @ ..] = *length;
+    let length = match order {
+        [0x4d, 0x3c, 0x2b, 0x1a] => u32::from_le_bytes([a, b, c, d]),
+        _ => u32::from_be_bytes([a, b, c, d]),
+    };
+    usize::try_from(length).unwrap_or(FIRST).clamp(28, FIRST)
 }
 
 /// Reads several captures as if they were one, the earliest frame of all first. A capture that cannot

@@ -50,6 +50,11 @@ impl Table {
         self.places.len()
     }
 
+    /// The latest time that was seen.
+    pub(crate) fn now(&self) -> Moment {
+        self.now
+    }
+
     /// Takes in a packet.
     #[inline]
     pub(crate) fn add(

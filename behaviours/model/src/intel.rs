@@ -5,19 +5,23 @@
 //! Allowlists and warninglists win over every indicator.
 
 mod csv;
+mod found;
 mod good;
 #[cfg(test)]
 mod hostile;
 mod indicator;
 mod intelligence;
 mod loaded;
+#[cfg(test)]
+mod lookups;
 mod misp;
 mod networks;
 mod pattern;
 mod plain;
 mod stix;
 
+pub use found::{Counts, Format, Known, Match, Spot};
 pub use good::Good;
 pub use indicator::{Indicator, Unreadable, What};
-pub use intelligence::{Counts, Format, Intelligence, Known, Match, Spot};
+pub use intelligence::Intelligence;
 pub use loaded::{Defaults, Loaded, Wrong};

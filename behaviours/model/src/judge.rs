@@ -108,6 +108,13 @@ impl Judge {
         })
     }
 
+    /// With the model that comes with this program.
+    pub fn standard(learn: Calibration) -> Result<Self, JudgeError> {
+        let model = include_bytes!("../models/model.onnx");
+        let card = include_str!("../models/model.card.json");
+        Self::new("standard", model, Some(card), learn)
+    }
+
     /// Its name and version.
     pub fn name(&self) -> String {
         format!("{} {}", self.card.name, self.card.version)

@@ -60,11 +60,6 @@ impl Batch {
         self.count == 0
     }
 
-    /// How many things are in it.
-    pub(crate) fn count(&self) -> u32 {
-        self.count
-    }
-
     /// Closes it.
     pub(crate) fn seal(
         self,

@@ -115,7 +115,8 @@ impl Alerts {
                 out.extend(tell(file, now, Change::Grown, settings));
             }
         } else if file.is_grave(settings) {
-            let joint = score < settings.threshold && self.total(key.0, now) >= self.settings.joint;
+            let half = score >= settings.threshold / 2.0;
+            let joint = half && self.total(key.0, now) >= self.settings.joint;
             let settings = &self.settings;
             let Some(file) = self.files.get_mut(&key) else { return };
             if score < settings.threshold && !joint {
@@ -319,7 +320,7 @@ mod tests {
             &mut alerts,
             [
                 evidence(Kind::VerticalScan, Severity::High, 1.0, 0.0),
-                evidence(Kind::Beacon, Severity::Medium, 0.2, 1.0),
+                evidence(Kind::Beacon, Severity::Medium, 0.5, 1.0),
             ],
         );
         let families: Vec<Family> = told.iter().map(|told| told.alert.family).collect();

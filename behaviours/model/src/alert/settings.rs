@@ -9,8 +9,8 @@ settings! {
         /// The sum, over one host and one family of evidence, that opens an alert. One piece of high
         /// severity is enough, one of medium severity if it is sure.
         threshold: f64 = 0.4,
-        /// The sum over all families of a host that opens an alert of a family which alone would
-        /// not.
+        /// The sum over all families of a host that opens an alert of a family which alone comes to
+        /// half of the threshold only.
         joint: f64 = 0.8,
         /// The sum that confirms an alert, if two detectors agree.
         confirm: f64 = 1.0,

@@ -29,8 +29,12 @@ settings! {
         /// The ports of those services.
         ports: Vec<u16> = vec![
             17, 19, 53, 69, 111, 123, 137, 161, 389, 427, 500, 1434, 1900, 3283, 3702, 5353, 11211,
-            47808,
+            4500, 47808,
         ],
+        /// Of those, ports that are also used for tunnels, in which a download looks the same.
+        tunnels: Vec<u16> = vec![500, 4500],
+        /// How many different services must answer from such a port.
+        reflectors: usize = 10,
     }
 }
 
@@ -114,7 +118,9 @@ impl Detector for Detect {
         victim.case.add(flow, reflector);
         let (asked, answered) = (victim.asked.total(), victim.answered.total());
         let ratio = answered / asked.max(1.0);
-        if answered < settings.bytes || ratio < settings.ratio {
+        let doubtful = settings.tunnels.contains(&port);
+        let few = doubtful && victim.reflectors.count() < settings.reflectors;
+        if answered < settings.bytes || ratio < settings.ratio || few {
             victim.case.place.go(Reflection::Watching);
             return;
         }
@@ -183,6 +189,9 @@ mod tests {
     fn a_resolver_and_a_download_are_quiet() {
         let ask = |n: u32| flow("10.0.0.1:40000 > 10.0.0.53:53", n / 50).udp().talk(40, 300, 1);
         assert!(bench().see((0..10_000).map(ask)).is_empty());
+        let tunnel =
+            |n: u32| flow("10.0.0.1:4500 > 192.0.2.9:4500", n / 50).udp().talk(100, 90_000, 99);
+        assert!(bench().see((0..500).map(tunnel)).is_empty());
         let quic = |n: u32| flow("10.0.0.1:40000 > 192.0.2.9:443", n).udp().talk(500, 900_000, 99);
         assert!(bench().see((0..100).map(quic)).is_empty());
     }

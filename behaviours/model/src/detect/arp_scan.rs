@@ -17,11 +17,13 @@ use super::{
 };
 
 settings! {
-    /// When many questions for addresses are too many. Slips tells at 5 within 30 s; a router asks
-    /// for as many, but for hosts that are there, so ours wants half of them to be of nobody.
+    /// When many questions for addresses are too many. Slips tells at 5 within 30 s; a router does as
+    /// much for hosts that have gone, so that is only odd here, and half of them must be of nobody.
     pub struct ArpScan {
-        /// Different addresses asked for within the window.
-        targets: usize = 5,
+        /// Different addresses asked for within the window that are odd.
+        odd: usize = 5,
+        /// Different addresses asked for within the window that are a scan.
+        targets: usize = 20,
         /// The share of them that nobody ever spoke for.
         nobody: f64 = 0.5,
         /// The window, in seconds.
@@ -31,7 +33,8 @@ settings! {
 
 stages! {
     enum Scan {
-        Watching "watching" "questions are counted" => [Scanning],
+        Watching "watching" "questions are counted" => [Odd, Scanning],
+        Odd "odd" "a handful of addresses of nobody were asked for" => [Scanning, Watching],
         Scanning "scanning" "a scan goes on" => [Watching],
     }
 }
@@ -72,7 +75,7 @@ impl Detector for Detect {
         let settings = &self.settings;
         let fresh = || Asker {
             case: Case::new(Scan::Watching, arp.at),
-            targets: Recent::new(settings.targets.saturating_mul(8).min(4096)),
+            targets: Recent::new(settings.targets.saturating_mul(2).min(4096)),
             met: 0,
         };
         let Some(asker) = self.askers.touch(arp.sender, fresh) else { return };
@@ -86,20 +89,25 @@ impl Detector for Detect {
         let count = asker.targets.count();
         let absent = asker.targets.iter().filter(|target| self.there.peek(target).is_none());
         let nobody = share(number(absent.count()), number(count));
-        if count < settings.targets || nobody < settings.nobody {
+        if count < settings.odd.min(settings.targets) || nobody < settings.nobody {
             asker.case.place.go(Scan::Watching);
             return;
         }
-        asker.case.place.go(Scan::Scanning);
-        if asker.case.is_news(Severity::Medium, asker.met) {
+        let (stage, severity, threshold) = if count >= settings.targets {
+            (Scan::Scanning, Severity::Medium, settings.targets)
+        } else {
+            (Scan::Odd, Severity::Low, settings.odd)
+        };
+        asker.case.place.go(stage);
+        if asker.case.is_news(severity, asker.met) {
             let why = vec![
-                Reason::new("targets", number(count), number(settings.targets)),
+                Reason::new("targets", number(count), number(threshold)),
                 Reason::new("nobody", nobody, settings.nobody),
                 Reason::plain("targets_in_all", long(asker.met)),
                 Reason::plain("within_s", settings.within_s),
             ];
             let from = arp.sender_address;
-            out.push(asker.case.evidence(Kind::ArpScan, from, Severity::Medium, 0.8, why));
+            out.push(asker.case.evidence(Kind::ArpScan, from, severity, 0.9, why));
         }
     }
 
@@ -121,11 +129,13 @@ mod tests {
     }
 
     #[test]
-    fn five_addresses_of_nobody_are_a_scan_and_four_are_not() {
+    fn twenty_addresses_of_nobody_are_a_scan_five_are_odd_and_four_are_nothing() {
         let ask = |n: u32| arp(ArpKind::Request, 1, 1, 100 + n, n);
         let mut bench = bench();
         assert!(bench.see((0..4).map(ask)).is_empty());
-        assert_eq!(bench.see([ask(4)]).len(), 1);
+        assert_eq!(bench.see([ask(4)]).first().unwrap().severity, Severity::Low);
+        assert!(bench.see((5..19).map(ask)).is_empty());
+        assert_eq!(bench.see([ask(19)]).first().unwrap().severity, Severity::Medium);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use capture::{Flow, Service};
+use capture::{Ended, Flow, Service};
 
 use super::{
     Around, Detector, Evidence, Kind, Reason, Severity, Shown, case::Case, figures::long,
@@ -82,6 +82,8 @@ impl Detect {
 
     fn is_short(&self, flow: &Flow) -> bool {
         is_talk(flow)
+            && flow.part == 0
+            && flow.ended != Ended::Active
             && flow.forward.packets + flow.reverse.packets <= self.settings.packets
             && flow.duration() <= self.settings.lasting_s
     }
@@ -120,7 +122,9 @@ impl Detector for Detect {
     }
 
     fn flow(&mut self, flow: &Flow, _: &Around<'_>, out: &mut Vec<Evidence>) {
-        let refused = flow.metadata.as_ref().map_or(0, |metadata| metadata.refused);
+        // What was refused so far is told with each part of a conversation; the last has it all.
+        let whole = flow.metadata.as_ref().filter(|_| flow.ended != Ended::Active);
+        let refused = whole.map_or(0, |metadata| metadata.refused);
         let door = door(flow);
         let short = door != Door::Refused && self.is_short(flow);
         let key = key(flow);
@@ -171,7 +175,13 @@ impl Detector for Detect {
         }
         guesser.case.place.go(Attack::Guessing);
         let succeeded = guesser.case.place.now() == Attack::Succeeded;
-        let severity = if succeeded { Severity::Critical } else { Severity::High };
+        // Without a refusal seen, many short calls may be a program's own.
+        let sure = door != Door::Polled || guesser.refused > 0;
+        let severity = match (succeeded, sure) {
+            (true, true) => Severity::Critical,
+            (false, true) => Severity::High,
+            (_, false) => Severity::Medium,
+        };
         if !guesser.case.is_news(severity, guesser.case.flows) {
             return;
         }
@@ -183,7 +193,7 @@ impl Detector for Detect {
             Reason::plain("within_s", settings.within_s),
         ];
         // Slips is sure of it at 30.
-        let confidence = 0.5 + 0.5 * (tries / 30.0).min(1.0);
+        let confidence = if sure { 0.5 + 0.5 * (tries / 30.0).min(1.0) } else { 0.5 };
         out.push(guesser.case.evidence(Kind::BruteForce, key.0, severity, confidence, why));
     }
 

@@ -38,6 +38,7 @@ impl<S: Stage> Case<S> {
     /// Adds a conversation with `peer`.
     pub(crate) fn add(&mut self, flow: &Flow, peer: IpAddr) {
         self.note(flow.start, flow.end, peer);
+        self.flows = self.flows.saturating_add(u64::from(flow.merged));
         if self.examples.len() < Evidence::EXAMPLES {
             self.examples.push(flow.into());
         }

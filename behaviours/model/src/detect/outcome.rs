@@ -17,14 +17,15 @@ pub(crate) fn is_of_many(address: IpAddr) -> bool {
     }
 }
 
-/// Whether the originator tried to reach the responder: it sent something, to one host, and not
-/// from a well-known port to a high one, as an answer would whose question was not seen.
+/// Whether the originator tried to reach the responder: it sent something, to one host, for the
+/// first time (a later part of a conversation is no new one), and not from a well-known port to a high one, as an answer would whose question was not seen.
 pub(crate) fn is_attempt(flow: &Flow) -> bool {
     let looks_answered = flow.originator.port < 1024
         && flow.responder.port >= 1024
         && !flow.history.starts_with('S')
         && !flow.protocol.is_icmp();
-    flow.forward.packets > 0
+    flow.part == 0
+        && flow.forward.packets > 0
         && !is_of_many(flow.responder.address)
         && !is_of_many(flow.originator.address)
         && !looks_answered
@@ -39,6 +40,11 @@ pub(crate) fn is_fruitless(flow: &Flow) -> bool {
         Protocol::UDP => flow.state == State::S0,
         _ => false,
     }
+}
+
+/// How many conversations it stands for: itself, and those that were added to it for want of room.
+pub(crate) fn times(flow: &Flow) -> u64 {
+    u64::from(flow.merged) + 1
 }
 
 /// Whether both sides of a TCP conversation said something.

@@ -46,7 +46,7 @@ impl Rhythm {
     /// One more call. Calls less than a second after the one before belong to it: a page brings
     /// many at once.
     pub(crate) fn add(&mut self, flow: &Flow) {
-        self.count += 1;
+        self.count += super::outcome::times(flow);
         self.first = Some(self.first.map_or(flow.start, |first| first.min(flow.start)));
         let place = self.kept.partition_point(|(at, _)| *at <= flow.start);
         if place == 0 && self.kept.len() >= Self::CALLS {

@@ -8,7 +8,7 @@ use super::{
     Around, Detector, Evidence, Kind, Reason, Severity, Shown,
     case::Case,
     figures::{long, share},
-    outcome::is_of_many,
+    outcome::{is_of_many, times},
     recent::Sum,
     setting::settings,
     shown::shown,
@@ -61,10 +61,18 @@ impl Detect {
         Self { settings, victims: Table::new(most), pairs: Table::new(most) }
     }
 
-    /// Counts a start towards its host. A conversation counts when it ends; one that nobody
-    /// answered ends early in the table of flows, so that a flood is known while it goes on.
+    /// Counts a start towards its host, or an answer towards the host that did not ask for it. A
+    /// conversation counts when it ends; one that nobody answered ends early in the table of flows,
+    /// so that a flood is known while it goes on.
     fn start(&mut self, flow: &Flow, out: &mut Vec<Evidence>) {
-        if flow.protocol != Protocol::TCP || !flow.history.starts_with('S') {
+        let (to, from) = if flow.history.starts_with('S') {
+            (flow.responder.address, flow.originator.address)
+        } else if flow.history.starts_with("^h") && flow.forward.packets == 0 {
+            (flow.originator.address, flow.responder.address)
+        } else {
+            return;
+        };
+        if flow.protocol != Protocol::TCP || flow.part > 0 {
             return;
         }
         let settings = &self.settings;
@@ -73,16 +81,18 @@ impl Detect {
             starts: Sum::default(),
             completed: Sum::default(),
         };
-        let to = flow.responder.address;
         let Some(victim) = self.victims.touch(to, fresh) else { return };
         if victim.starts.total_at(flow.start, settings.within_s) < 1.0 {
             victim.case.place.go(Flood::Watching);
             victim.case.renew(flow.start);
         }
-        let done = if flow.state.failed() { 0.0 } else { 1.0 };
-        victim.starts.add(flow.start, 1.0, settings.within_s);
+        let mute = flow.forward.payload + flow.reverse.payload == 0;
+        let lost = flow.state.failed() || (flow.forward.packets == 0 && mute);
+        let times = long(times(flow));
+        let done = if lost { 0.0 } else { times };
+        victim.starts.add(flow.start, times, settings.within_s);
         victim.completed.add(flow.start, done, settings.within_s);
-        victim.case.add(flow, flow.originator.address);
+        victim.case.add(flow, from);
         let starts = victim.starts.total();
         let completed = share(victim.completed.total(), starts);
         if starts < settings.starts || completed > settings.completed {
@@ -115,7 +125,7 @@ impl Detect {
             pair.case.place.go(Flood::Watching);
             pair.case.renew(flow.start);
         }
-        pair.lost.add(flow.start, 1.0, settings.pair_within_s);
+        pair.lost.add(flow.start, long(times(flow)), settings.pair_within_s);
         pair.case.add(flow, key.1);
         let lost = pair.lost.total();
         if lost < settings.pair {
@@ -136,6 +146,7 @@ impl Detect {
 
 fn is_lost(flow: &Flow) -> bool {
     matches!(flow.state, State::S0 | State::Oth)
+        && flow.part == 0
         && flow.reverse.packets == 0
         && !is_of_many(flow.responder.address)
 }
@@ -151,12 +162,13 @@ impl Detector for Detect {
     }
 
     fn covers(&self, flow: &Flow, _: &Around<'_>) -> Option<Severity> {
-        let to = flow.responder.address;
+        let (from, to) = (flow.originator.address, flow.responder.address);
         let flooded = |case: &Case<Flood>| case.place.now() == Flood::Flooded;
-        let pair = self.pairs.peek(&(flow.originator.address, to));
+        let pair = self.pairs.peek(&(from, to));
         let lost = is_lost(flow) && pair.is_some_and(|pair| flooded(&pair.case));
-        let victim = self.victims.peek(&to).is_some_and(|victim| flooded(&victim.case));
-        (lost || (victim && flow.state.failed())).then_some(Severity::High)
+        let hit = |who| self.victims.peek(who).is_some_and(|victim| flooded(&victim.case));
+        let answer = flow.forward.packets == 0 && flow.history.starts_with("^h") && hit(&from);
+        (lost || answer || (flow.state.failed() && hit(&to))).then_some(Severity::High)
     }
 
     fn shown(&self) -> Shown {
@@ -193,6 +205,21 @@ mod tests {
     }
 
     #[test]
+    fn answers_that_nobody_asked_for_are_a_flood_of_who_gets_them() {
+        let answer = |n: u32| {
+            let mut made = flow("192.0.2.1:40000 > 198.51.100.1:80", n / 500).towards(n);
+            made.0.history = "^h".to_owned();
+            made.0.state = State::Oth;
+            std::mem::swap(&mut made.0.forward, &mut made.0.reverse);
+            made
+        };
+        let mut bench = bench();
+        let told = bench.see((0..1_000).map(answer));
+        assert_eq!(told.first().unwrap().subject.to_string(), "192.0.2.1");
+        assert!(bench.covers(&answer(1_000)));
+    }
+
+    #[test]
     fn a_busy_server_is_no_victim() {
         let visit =
             |n: u32| flow("10.0.0.1:40000 > 192.0.2.1:80", n / 2000).by(n % 1000).state(State::Sf);
@@ -207,6 +234,15 @@ mod tests {
         let told = bench.see([shot(999)]);
         assert_eq!(told.first().unwrap().subject.to_string(), "10.0.0.1");
         assert!(bench.covers(&shot(999)));
+    }
+
+    #[test]
+    fn conversations_that_were_added_up_count_each() {
+        let mut many = flow("10.0.0.1:40000 > 192.0.2.1:80", 0);
+        many.0.merged = 998;
+        let mut bench = bench();
+        assert!(bench.see([many]).is_empty());
+        assert!(!bench.see([flow("10.0.0.1:40000 > 192.0.2.1:80", 1)]).is_empty());
     }
 
     #[test]
