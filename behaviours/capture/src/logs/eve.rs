@@ -169,6 +169,8 @@ fn exact(flow: &mut Flow, ours: &Object) {
         way.bytes = number(told, "bytes").unwrap_or(way.bytes);
         way.payload = number(told, "payload").unwrap_or(way.payload);
     }
+    let protocol = number(ours, "protocol").and_then(|it| u8::try_from(it).ok());
+    flow.protocol = protocol.map_or(flow.protocol, Protocol);
     flow.part = number(ours, "part").and_then(|it| u32::try_from(it).ok()).unwrap_or(flow.part);
 }
 

@@ -179,6 +179,9 @@ fn every_kind() -> Vec<Flow> {
     v6.originator.address = "2001:db8::1".parse().unwrap();
     v6.responder.address = "2001:db8::2".parse().unwrap();
     v6.protocol = Protocol::ICMP6;
+    all.push(v6.clone());
+    // Nothing keeps a sender from putting ICMP of IPv4 into IPv6.
+    v6.protocol = Protocol::ICMP;
     all.push(v6);
     all
 }

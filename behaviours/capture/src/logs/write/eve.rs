@@ -102,6 +102,7 @@ impl<W: Write> EveWriter<W> {
                 "forward": way(&flow.forward),
                 "reverse": way(&flow.reverse),
                 "part": flow.part,
+                "protocol": flow.protocol,
             }),
         );
         self.line(event)
