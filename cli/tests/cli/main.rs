@@ -23,4 +23,5 @@ mod support;
 #[path = "../../../registry/tests/registry/terminal.rs"]
 #[expect(dead_code, reason = "what is lost and found again is tested there")]
 mod terminal;
+mod traffic;
 mod wire;

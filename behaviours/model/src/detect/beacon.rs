@@ -164,7 +164,9 @@ impl Detector for Detect {
             Reason::plain("lasting_s", lasted),
             Reason::plain("unknown_service", f64::from(u8::from(odd))),
         ];
-        out.push(caller.case.evidence(Kind::Beacon, from, severity, score.total(), why));
+        // Whichever of the two makes it regular says how sure that is.
+        let confidence = score.total().max(1.0 - score.variation);
+        out.push(caller.case.evidence(Kind::Beacon, from, severity, confidence, why));
     }
 
     fn covers(&self, flow: &Flow, _: &Around<'_>) -> Option<Severity> {
