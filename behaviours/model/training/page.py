@@ -11,9 +11,9 @@ def write(path, told):
         "## Families never seen",
         recipes(told), families(told), "![found against false alarms](families-roc.png)", "![by family](families.png)",
         "## With thresholds and recipe from the training families alone",
-        "Nothing of the held-out family was looked at. *nested*: mixture of learners and weights of the evidence are chosen anew"
-        " for each family; *fixed*: the shipped recipe. Scores of the folds are put on one scale by benign scores of the training"
-        " families. The set of candidates was drawn up with the pooled figures in sight.",
+        "*nested*: mixture of learners and weights of the evidence are chosen anew for each family, by families that are not held out;"
+        " *fixed*: the shipped recipe. Scores of the folds are put on one scale by benign scores of the training families. The shipped"
+        " recipe and the set of candidates were drawn up with the pooled figures in sight: read *nested* as the check, not as proof.",
         alone(told),
         "The next table is what a product sees that takes its threshold from the families that it knows:",
         strict(told),
