@@ -204,7 +204,9 @@ states! {
         /// The disk queue is full; waits until results have left.
         NoRoom => [Keeping],
         /// Sends what was seen to whoever analyses it.
-        Sending => [Watching],
+        Sending => [Watching, Resting],
+        /// Nobody is there to send a capture of the past to; it waits.
+        Resting => [Sending],
         /// The capture is over.
         Done => [],
     }
@@ -242,9 +244,10 @@ impl Behaviour for Watch {
                 ctx.sleep(NO_ROOM).await?;
                 State::Keeping
             }
-            State::Sending => {
-                self.send(ctx).await?;
-                State::Watching
+            State::Sending => self.send(ctx).await?,
+            State::Resting => {
+                ctx.sleep(NO_ROOM).await?;
+                State::Sending
             }
             State::Done => State::Done,
         })
@@ -309,19 +312,23 @@ impl Watch {
         Ok(State::Watching)
     }
 
-    async fn send(&mut self, ctx: &mut Context) -> Result<(), Failure> {
-        let (Some(batch), Some(to)) = (self.batch.take(), &self.settings.target) else {
-            return Ok(());
+    async fn send(&mut self, ctx: &mut Context) -> Result<State, Failure> {
+        let (Some(batch), Some(to)) = (&self.batch, &self.settings.target) else {
+            return Ok(State::Watching);
         };
-        let message = Message::new(Performative::Inform, to.clone(), &batch)?;
+        let message = Message::new(Performative::Inform, to.clone(), batch)?;
         if let Err(error) = ctx.until_stopped(ctx.send(message)).await? {
+            ctx.show_error(format!("not sent: {error}"));
+            if matches!(self.settings.source, Source::Files { .. }) {
+                return Ok(State::Resting);
+            }
             // It is told how many were not sent, here and to whoever gets the next batch.
             if let Some(eye) = &self.eye {
                 eye.unsent(batch.count);
             }
-            ctx.show_error(format!("not sent: {error}"));
         }
-        Ok(())
+        self.batch = None;
+        Ok(State::Watching)
     }
 }
 
