@@ -483,7 +483,8 @@ mod tests {
             assert!(error.contains(&format!("needs `run = \"{needed}\"`")), "{error}");
         }
         let error = parse(&format!("role = \"probe\"\n{HEAD}")).unwrap_err().to_string();
-        assert!(error.contains("needs `run = \"check\"` or `run = \"machine\"` in"), "{error}");
+        let needed = "needs `run = \"check\"` or `run = \"watch\"` or `run = \"machine\"` in";
+        assert!(error.contains(needed), "{error}");
     }
 
     #[test]

@@ -28,6 +28,9 @@ const EVERY: Duration = Duration::from_mins(1);
 /// How long to wait when there is no room for a finding.
 const NO_ROOM: Duration = Duration::from_secs(1);
 
+/// How long the end may take.
+const LAST_WORDS: Duration = Duration::from_millis(900);
+
 /// What can be set.
 pub const SETTINGS: &[Setting] = &[
     Setting {
@@ -254,9 +257,20 @@ impl Behaviour for Watch {
     }
 
     async fn stopped(&mut self, ctx: &mut Context) {
-        // What was learnt and what is open goes on after the next start.
-        if let Some(memory) = self.eye.as_ref().and_then(Eye::memory) {
-            remember(ctx, &memory).await;
+        // What is open is told, and what was learnt goes on after the next start.
+        let Some(eye) = &mut self.eye else { return };
+        eye.stop();
+        let rest = async {
+            while let Some(news) = eye.news().await {
+                match news {
+                    News::Finding(finding) => drop(finding::keep(ctx, &finding).await),
+                    News::Memory(memory) => remember(ctx, &memory).await,
+                    News::Batch(_) | News::Trouble(_) | News::Broken(_) => {}
+                }
+            }
+        };
+        if tokio::time::timeout(LAST_WORDS, rest).await.is_err() {
+            tracing::warn!("the watch did not end in time; what it saw last is not told");
         }
     }
 }
@@ -333,7 +347,7 @@ impl Watch {
 }
 
 /// Writes down what goes on after a restart; that it could not be is told, and no more.
-async fn remember(ctx: &Context, memory: &Value) {
+pub(crate) async fn remember<T: serde::Serialize + Sync>(ctx: &Context, memory: &T) {
     if let Err(error) = ctx.remember(memory).await {
         tracing::warn!(?error, "what was learnt could not be written down");
     }

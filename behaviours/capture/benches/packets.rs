@@ -25,7 +25,9 @@ fn main() {
     let bytes = named.as_ref().map_or_else(made_up, |path| fs::read(path).unwrap());
     let size = bytes.len() as f64 / 1e6;
     let mut counts = Vec::new();
-    for (name, metadata) in [("flows, all figures", false), ("and names, requests, handshakes", true)] {
+    for (name, metadata) in
+        [("flows, all figures", false), ("and names, requests, handshakes", true)]
+    {
         let mut best = f64::MAX;
         let mut counters = Counters::default();
         for _ in 0..3 {
@@ -58,7 +60,9 @@ fn run(bytes: &[u8], metadata: bool) -> (Counters, u64) {
     let mut flows = 0_u64;
     let mut tell = |seen: Seen| flows += u64::from(matches!(seen, Seen::Flow(_)));
     let file = File::read("packets", Cursor::new(bytes.to_vec())).unwrap();
-    merge(vec![file], &mut |frame| engine.frame(frame, &mut tell), &mut |error| println!("{error}"));
+    merge(vec![file], &mut |frame| engine.frame(frame, &mut tell), &mut |error| {
+        println!("{error}")
+    });
     engine.finish(&mut tell);
     (engine.counters().clone(), flows)
 }
@@ -114,9 +118,12 @@ fn made_up() -> Vec<u8> {
         let asks = step % 2 == 0;
         let (from, to) = if asks { (client, server) } else { (server, client) };
         let ports = if asks { (40_000, 443) } else { (443, 40_000) };
-        let tcp = PacketBuilder::ethernet2([1; 6], [2; 6])
-            .ipv4(from, to, 64)
-            .tcp(ports.0, ports.1, 1 + step * 1200, 65_000);
+        let tcp = PacketBuilder::ethernet2([1; 6], [2; 6]).ipv4(from, to, 64).tcp(
+            ports.0,
+            ports.1,
+            1 + step * 1200,
+            65_000,
+        );
         let tcp = if step == 0 { tcp.syn() } else { tcp.ack(1) };
         let tcp = if step == 1 { tcp.syn() } else { tcp };
         let tcp = if step >= 30 { tcp.fin() } else { tcp };
