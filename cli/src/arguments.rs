@@ -103,7 +103,7 @@ pub(crate) enum Model {
     Train(ModelTrain),
     /// Write the features of logs and captures, for training of one's own.
     Features {
-        /// Where the matrix goes (NumPy, float32).
+        /// Where the matrix goes (`.npy`, float32).
         matrix: PathBuf,
         /// Where the table goes that says what each row is (CSV).
         table: PathBuf,
