@@ -274,10 +274,11 @@ impl Store {
             .add_option(query.family.as_ref().map(|it| C::Family.eq(it)))
             .add_option(query.host.as_ref().map(|it| C::Host.eq(it)))
             .add_option(query.source.as_ref().map(|it| C::Source.eq(it)))
-            .add_option(query.is_open.map(|open| match open {
-                true => C::State.ne(expired),
-                false => C::State.eq(expired),
-            }))
+            .add_option(
+                query
+                    .is_open
+                    .map(|open| if open { C::State.ne(expired) } else { C::State.eq(expired) }),
+            )
             .add_option(query.since.map(|it| C::LastMs.gte(it.saturating_mul(1000))))
             .add_option(query.until.map(|it| C::OpenedMs.lte(it.saturating_mul(1000))));
         let total = alerts::Entity::find().filter(chosen.clone()).count(&self.reader).await?;

@@ -33,7 +33,7 @@ struct Side<'v> {
 
 /// One conversation that a person judged.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-struct Label<'v> {
+struct Line<'v> {
     start: &'v str,
     originator: Side<'v>,
     responder: Side<'v>,
@@ -83,15 +83,15 @@ fn labels(row: &AlertRow, told: &Value) -> String {
         let examples = piece.get("examples").and_then(Value::as_array);
         examples.into_iter().flatten().take(MOST)
     });
-    let labels: BTreeSet<Label<'_>> = examples.filter_map(|it| label(row, it)).collect();
+    let labels: BTreeSet<Line<'_>> = examples.filter_map(|it| label(row, it)).collect();
     let lines = labels.iter().filter_map(|it| serde_json::to_string(it).ok());
     lines.map(|line| line + "\n").collect()
 }
 
 /// The label of an example; what is no conversation has none.
-fn label<'v>(row: &'v AlertRow, example: &'v Value) -> Option<Label<'v>> {
+fn label<'v>(row: &'v AlertRow, example: &'v Value) -> Option<Line<'v>> {
     let start = example.get("start").filter(|it| clock::nanoseconds(it).is_some())?;
-    Some(Label {
+    Some(Line {
         start: start.as_str()?,
         originator: side(example.get("originator")?)?,
         responder: side(example.get("responder")?)?,
