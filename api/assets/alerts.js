@@ -254,7 +254,7 @@ const side = (end) => (String(end?.address).includes(':') ? `[${end.address}]:${
 function deeds(alert) {
   const said = el('p', { class: 'verified tone-bad', role: 'alert' });
   const note = el('input', { class: 'alert-note', type: 'text', maxlength: 1000, placeholder: 'A note for the others', 'aria-label': 'Note' });
-  const secret = el('input', { type: 'password', autocomplete: 'off', placeholder: 'vdt_…', 'aria-label': 'Token of an operator', spellcheck: 'false', autocapitalize: 'off' });
+  const secret = el('input', { type: 'password', autocomplete: 'off', placeholder: 'Token of an operator, vdt_…', 'aria-label': 'Token of an operator', spellcheck: 'false', autocapitalize: 'off' });
   const box = el('div', { class: 'actions' });
   const run = async (body) => {
     const had = token();

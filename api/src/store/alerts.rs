@@ -314,6 +314,7 @@ impl Store {
         let changes = alert_changes::Entity::find()
             .filter(alert_changes::Column::Number.eq(row.number))
             .order_by_desc(alert_changes::Column::AtNs)
+            .order_by_asc(alert_changes::Column::Change)
             .limit(CHANGES)
             .all(&self.reader)
             .await?;
