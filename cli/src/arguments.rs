@@ -47,6 +47,9 @@ pub(crate) enum Command {
     Trust(Trust),
     /// See what captures show: flows, verdicts, alerts. Without any server.
     Analyze(Analyze),
+    /// How well a model tells attacks from the rest; train another one.
+    #[command(subcommand)]
+    Model(Model),
     /// Is this evidence genuine? Answered offline.
     Verify(Verify),
     /// See what this machine has and lacks.
@@ -96,6 +99,59 @@ pub(crate) struct Analyze {
     /// Leave out packets whose checksum is wrong.
     #[arg(long)]
     pub(crate) checksums: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Model {
+    /// Figures of a model on flows whose labels are known: area under the curve, the share detected at
+    /// few false alarms, and what detectors find beside it.
+    Eval(ModelEval),
+    /// Train another model, and evaluate it on families that it never saw. Needs Python.
+    Train(ModelTrain),
+    /// Write the features of logs and captures, for training of one's own.
+    Features {
+        /// Where the matrix goes (NumPy, float32).
+        matrix: PathBuf,
+        /// Where the table goes that says what each row is (CSV).
+        table: PathBuf,
+        /// Logs and captures.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+}
+
+/// Figures of a model on flows whose labels are known.
+#[derive(Debug, Args)]
+pub(crate) struct ModelEval {
+    /// The model (ONNX); that of this program unless said otherwise.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: Option<PathBuf>,
+    /// Labelled logs (Zeek's conn.log with a column `label`).
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    pub(crate) flows: Vec<PathBuf>,
+    /// The networks that are watched over, for detectors; the private ones unless said otherwise.
+    #[arg(long, value_name = "NETWORK")]
+    pub(crate) home: Option<Vec<String>>,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Train another model.
+#[derive(Debug, Args)]
+pub(crate) struct ModelTrain {
+    /// Labelled logs, and captures that are labelled as a whole by `--sources`.
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    pub(crate) flows: Vec<PathBuf>,
+    /// Where the model, its card and its pictures go.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Which file is of which family, and under which licence; the shipped one unless said otherwise.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sources: Option<PathBuf>,
+    /// A Python that has what the script needs; else one is made in the folder.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) python: Option<PathBuf>,
 }
 
 /// Run the whole platform on this machine.

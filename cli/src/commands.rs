@@ -8,6 +8,7 @@ mod api;
 mod doctor;
 mod enroll;
 mod join;
+mod model;
 mod reach;
 mod trust;
 mod up;
@@ -30,6 +31,7 @@ pub(crate) async fn run(command: Command) -> Result<Answer, Failure> {
         Command::Join(arguments) => join::run(arguments).await,
         Command::Trust(arguments) => trust::run(arguments).await,
         Command::Analyze(arguments) => analyze::run(&arguments),
+        Command::Model(arguments) => model::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments).await,
     }

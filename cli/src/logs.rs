@@ -17,6 +17,7 @@ pub(crate) fn start(arguments: &Arguments) {
         | Command::Enroll(_)
         | Command::Trust(_)
         | Command::Analyze(_)
+        | Command::Model(_)
         | Command::Verify(_)
         | Command::Doctor(_) => "warn",
         // What goes wrong is told at the end, with what to do.

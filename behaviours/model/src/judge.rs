@@ -110,9 +110,15 @@ impl Judge {
 
     /// With the model that comes with this program.
     pub fn standard(learn: Calibration) -> Result<Self, JudgeError> {
+        let (model, card) = Self::shipped();
+        Self::new("standard", model, Some(card), learn)
+    }
+
+    /// The model that comes with this program (ONNX), and its card (JSON).
+    pub fn shipped() -> (&'static [u8], &'static str) {
         let model = include_bytes!("../models/model.onnx");
         let card = include_str!("../models/model.card.json");
-        Self::new("standard", model, Some(card), learn)
+        (model, card)
     }
 
     /// Its name and version.
