@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The script and what it needs.
-const SCRIPT: [(&str, &str); 15] = [
+const SCRIPT: [(&str, &str); 16] = [
     ("train.py", include_str!("../../../../behaviours/model/training/train.py")),
     ("card.py", include_str!("../../../../behaviours/model/training/card.py")),
     ("data.py", include_str!("../../../../behaviours/model/training/data.py")),
@@ -26,6 +26,7 @@ const SCRIPT: [(&str, &str); 15] = [
     ("held_out.py", include_str!("../../../../behaviours/model/training/held_out.py")),
     ("learners.py", include_str!("../../../../behaviours/model/training/learners.py")),
     ("nested.py", include_str!("../../../../behaviours/model/training/nested.py")),
+    ("page.py", include_str!("../../../../behaviours/model/training/page.py")),
     ("plots.py", include_str!("../../../../behaviours/model/training/plots.py")),
     ("rivals.py", include_str!("../../../../behaviours/model/training/rivals.py")),
     ("requirements.txt", include_str!("../../../../behaviours/model/training/requirements.txt")),
