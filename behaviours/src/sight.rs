@@ -148,8 +148,9 @@ impl Sight {
 fn own(path: &PathBuf, learn: model::calibrate::Calibration) -> Result<Judge, SightError> {
     let bytes = fs::read(path).map_err(|cause| SightError::Read { path: path.clone(), cause })?;
     let card = fs::read_to_string(path.with_extension("card.json")).ok();
+    let heaped = fs::read_to_string(path.with_extension("evidence.json")).ok();
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    Judge::new(&name, &bytes, card.as_deref(), learn)
+    Judge::new(&name, &bytes, card.as_deref(), heaped.as_deref(), learn)
         .map_err(|cause| SightError::Model { path: path.clone(), cause })
 }
 

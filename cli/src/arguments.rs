@@ -1,8 +1,12 @@
 //! What can be asked for on the command line.
 
+mod alerts;
+
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
+
+pub(crate) use self::alerts::{AlertName, Alerts, AlertsList, Handling, Verdict};
 
 /// A network of sentinels: they check and watch, and prove what they saw.
 #[derive(Debug, Parser)]
@@ -30,6 +34,9 @@ pub(crate) enum Command {
     /// Who there is, by the API.
     #[command(subcommand)]
     Agents(Agents),
+    /// What speaks against hosts, and what people say of it.
+    #[command(subcommand)]
+    Alerts(Alerts),
     /// Let agents join, list who may and who did, take their places away.
     #[command(subcommand)]
     Enroll(Enroll),
@@ -103,7 +110,7 @@ pub(crate) enum Model {
     Train(ModelTrain),
     /// Write the features of logs and captures, for training of one's own.
     Features {
-        /// Where the matrix goes (NumPy, float32).
+        /// Where the matrix goes (`.npy`, float32).
         matrix: PathBuf,
         /// Where the table goes that says what each row is (CSV).
         table: PathBuf,

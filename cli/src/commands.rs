@@ -2,6 +2,7 @@
 
 mod agent;
 mod agents;
+mod alerts;
 mod analyze;
 mod api;
 mod doctor;
@@ -25,6 +26,7 @@ pub(crate) async fn run(command: Command) -> Result<Answer, Failure> {
         Command::Api(arguments) => api::run(arguments).await,
         Command::Agent(arguments) => agent::run(arguments).await,
         Command::Agents(arguments) => agents::run(arguments).await,
+        Command::Alerts(arguments) => alerts::run(arguments).await,
         Command::Enroll(arguments) => enroll::run(arguments).await,
         Command::Join(arguments) => join::run(arguments).await,
         Command::Trust(arguments) => trust::run(arguments).await,

@@ -13,6 +13,7 @@ pub(crate) fn start(arguments: &Arguments) {
             "info,actix_server=warn,sea_orm_migration=warn,sqlx=warn"
         }
         Command::Agents(_)
+        | Command::Alerts(_)
         | Command::Enroll(_)
         | Command::Trust(_)
         | Command::Analyze(_)

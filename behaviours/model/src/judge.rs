@@ -17,6 +17,7 @@ use crate::{
     detect::{Evidence, Example, Severity},
     drift::Drift,
     explain::{Explanation, explain},
+    heap::{Heap, Heaped, squeezed},
     onnx,
     score::{ScoreError, Scorer, scorer},
 };
@@ -35,6 +36,8 @@ pub struct Judge {
     card: Card,
     site: Site,
     drift: Option<Drift>,
+    /// What sources did before, where it is known what that means.
+    heap: Option<Heap>,
     gates: HashMap<IpAddr, Gate>,
     explained: HashSet<(IpAddr, IpAddr, u16)>,
     rows: Vec<Row>,
@@ -75,15 +78,22 @@ pub enum JudgeError {
     /// It does not fit.
     #[error(transparent)]
     Card(#[from] CardError),
+    /// What is known of heaped scores cannot be read.
+    #[error("`evidence.json` cannot be read; right would be what `vedette model train` writes")]
+    Heaped(#[source] serde_json::Error),
 }
 
 impl Judge {
     /// With that model, and the card that lies beside it, else the one in it. A model without a card
     /// is taken as it is: its owner answers for it.
+    ///
+    /// `heaped` is what training found of scores to which it adds what a source did before
+    /// (`evidence.json`); without it a score is the model's own.
     pub fn new(
         name: &str,
         model: &[u8],
         card: Option<&str>,
+        heaped: Option<&str>,
         learn: Calibration,
     ) -> Result<Self, JudgeError> {
         let card = if let Some(json) = card {
@@ -92,13 +102,17 @@ impl Judge {
             let onnx = onnx::read(model).map_err(ScoreError::from)?;
             Card::within(&onnx)?.unwrap_or_else(|| Card::unknown(name))
         };
-        let site = Site::new(learn, card.thresholds);
+        let heaped: Option<Heaped> =
+            heaped.map(serde_json::from_str).transpose().map_err(JudgeError::Heaped)?;
+        let thresholds = heaped.as_ref().map_or(card.thresholds, |heaped| heaped.thresholds);
+        let site = Site::new(learn, thresholds);
         let drift = Drift::new(&card.histograms);
         Ok(Self {
             scorer: scorer(model)?,
             card,
             site,
             drift,
+            heap: heaped.map(|_| Heap::default()),
             gates: HashMap::new(),
             explained: HashSet::new(),
             rows: Vec::with_capacity(BATCH),
@@ -111,7 +125,8 @@ impl Judge {
     /// With the model that comes with this program.
     pub fn standard(learn: Calibration) -> Result<Self, JudgeError> {
         let (model, card) = Self::shipped();
-        Self::new("standard", model, Some(card), learn)
+        let heaped = include_str!("../models/evidence.json");
+        Self::new("standard", model, Some(card), Some(heaped), learn)
     }
 
     /// The model that comes with this program (ONNX), and its card (JSON).
@@ -161,6 +176,13 @@ impl Judge {
             self.failures += 1;
             self.failure = Some(error.to_string());
             return Vec::new();
+        }
+        if let Some(heap) = &mut self.heap {
+            for (waiting, score) in waiting.iter().zip(&mut scores) {
+                let Example { originator, responder, .. } = waiting.example;
+                let heaped = heap.score(originator.address, responder.port, waiting.end, *score);
+                *score = squeezed(heaped);
+            }
         }
         let asked = waiting.iter().zip(&rows).zip(scores);
         asked.map(|((waiting, row), score)| self.judge(*waiting, row, score)).collect()

@@ -16,7 +16,7 @@ DESCRIPTION = (
     " site's own threshold (learning period), next to detectors with stated thresholds. Not for: blocking by itself,"
     " judging people, evidence of guilt, networks without a learning period. Known weaknesses: nine families,"
     " three of them with 6 to 30 conversations; benign traffic of a few laboratory hosts, so global thresholds do not"
-    " transfer (as it is, it tells foreign captures apart hardly better than chance); a web download or one command"
+    " transfer (as it is, it tells foreign captures apart little better than chance); a web download or one command"
     " channel on an odd port is missed at 0.1 %; labels are as their authors set them, repaired by one rule. Features'"
     " medians and histograms are those of the benign conversations."
 )
@@ -64,7 +64,7 @@ def spread(values):
     lowest = values.min()
     more = values[values > lowest]
     if len(more) == 0:
-        edges = np.full(9, np.nextafter(np.float32(lowest), np.float32(np.inf)))
+        edges = np.full(9, lowest + 0.5)
     elif len(more) < 0.9 * len(values):
         edges = np.r_[(lowest + more.min()) / 2, np.quantile(more, np.arange(1, 9) / 9, method="lower")]
     else:

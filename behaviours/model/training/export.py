@@ -53,7 +53,8 @@ class Trees:
 def down(value):
     """The greatest float32 that is not above the value."""
     near = np.float32(value)
-    return float(near if near <= value else np.nextafter(near, np.float32(-np.inf)))
+    # Both as float64: numpy would round the other to float32 to compare.
+    return float(near) if float(near) <= float(value) else float(np.nextafter(near, np.float32(-np.inf)))
 
 
 def boosted(part):

@@ -51,12 +51,13 @@ def held_out(flows, captures, way, share):
     return scores
 
 
-def evaluate(flows, captures):
-    """Figures of both ways and both mixes."""
-    return {
+def evaluate(flows, captures, shipped):
+    """Figures of both ways and both mixes, and of the model that is shipped, as it is."""
+    told = {
         way: {mix: by_capture(captures, held_out(flows, captures, way, share)) for mix, share in SHARES.items()}
         for way in WAYS
     }
+    return told | {"none": {"labelled-only (shipped)": by_capture(captures, shipped.score(captures.rows))}}
 
 
 def by_capture(captures, scores):

@@ -30,7 +30,7 @@ def curves(flows, scores, path):
         axes.axvline(rate, color="0.8", linewidth=0.8, zorder=0)
     axes.set(xscale="log", xlim=(1e-4, 1), ylim=(0, 1.01), xlabel="share of benign conversations called attacks",
              ylabel="found, mean of nine families", title="Families never seen (leave one family out)")
-    axes.legend(fontsize=8, loc="upper left")
+    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5))
     figure.savefig(path, **SAVE)
     plt.close(figure)
 

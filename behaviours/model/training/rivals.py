@@ -53,7 +53,7 @@ class Plain:
 RECIPES = {
     "ScytheEx, logistic regression": (True, lambda: Plain(make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)))),
     "ScytheEx, 5 nearest neighbours": (True, lambda: Plain(make_pipeline(StandardScaler(), KNeighborsClassifier(5)))),
-    "isolation forest": (False, lambda: Plain(IsolationForest(200, n_jobs=1, random_state=SEED), True)),
+    "isolation forest": (False, lambda: Plain(IsolationForest(n_estimators=200, n_jobs=1, random_state=SEED), True)),
     "logistic regression": (False, Linear),
     "random forest": (False, lambda: Forest(False)),
     "random trees": (False, lambda: Forest(True)),

@@ -22,6 +22,7 @@ import export
 import foreign
 import held_out
 import nested
+import page
 import plots
 import rivals
 from figures import decided, figures, rounded, threshold
@@ -58,7 +59,7 @@ def main():
     tell("families: done")
     told["recipes"], scores = rivals.evaluate(flows, outer)
     tell("other recipes: done")
-    told["sources"] = foreign.evaluate(flows, captures) if len(captures.label) else {}
+    told["sources"] = foreign.evaluate(flows, captures, model) if len(captures.label) else {}
     tell("sources: done")
 
     made = card.card(flows, probability, NAME, VERSION, created(asked.created))
@@ -67,6 +68,7 @@ def main():
     write(asked.out / "evaluation.json", rounded(told))
     pictures = asked.pictures or asked.out
     pictures.mkdir(parents=True, exist_ok=True)
+    page.write(pictures / "figures.md", rounded(told))
     plots.curves(flows, {"with evidence": score, **scores}, pictures / "families-roc.png")
     plots.bars(flows, probability, score, pictures / "families.png")
     tell("done")

@@ -8,11 +8,11 @@ use std::{fs, path::Path};
 
 use capture::Seen;
 use model::{
-    Extractor, Judge,
+    Extractor, Heap, Judge,
     card::Card,
     detect::{Detectors, Settings, Severity},
     intel::Intelligence,
-    score,
+    score, squeezed,
 };
 use serde_json::{Value, json};
 
@@ -38,22 +38,22 @@ pub(crate) fn run(arguments: &arguments::Model) -> Result<Answer, Failure> {
     }
 }
 
-/// The model that a file holds, and its card where there is one.
-fn read(path: Option<&Path>) -> Result<(Vec<u8>, Option<Card>), Failure> {
+/// The model that a file holds, its card where there is one, and whether its scores are heaped.
+fn read(path: Option<&Path>) -> Result<(Vec<u8>, Option<Card>, bool), Failure> {
     let Some(path) = path else {
         let (bytes, card) = Judge::shipped();
-        return Ok((bytes.to_vec(), Some(Card::read(card).map_err(Failure::work)?)));
+        return Ok((bytes.to_vec(), Some(Card::read(card).map_err(Failure::work)?), true));
     };
     let bytes = fs::read(path)
         .map_err(|error| Failure::call(format!("cannot read `{}`: {error}", path.display())))?;
     let card = fs::read_to_string(path.with_extension("card.json")).ok();
     let card = card.map(|json| Card::read(&json)).transpose().map_err(Failure::call)?;
-    Ok((bytes, card))
+    Ok((bytes, card, path.with_extension("evidence.json").exists()))
 }
 
 fn eval(arguments: &arguments::ModelEval) -> Result<Answer, Failure> {
-    let (bytes, card) = read(arguments.model.as_deref())?;
-    let mut scorer = score::scorer(&bytes).map_err(Failure::call)?;
+    let (bytes, card, is_heaped) = read(arguments.model.as_deref())?;
+    let mut engine = score::scorer(&bytes).map_err(Failure::call)?;
     let home = match &arguments.home {
         Some(networks) => serde_json::from_value(json!(networks)).map_err(Failure::call)?,
         None => model::detect::Home::default(),
@@ -65,11 +65,17 @@ fn eval(arguments: &arguments::ModelEval) -> Result<Answer, Failure> {
         let mut detectors = Detectors::new(&settings, Intelligence::new(0));
         let (mut extractor, mut evidence) = (Extractor::default(), Vec::new());
         let mut group = Group::new(&name);
+        let mut heap = is_heaped.then(Heap::default);
         for part in rows.chunks(BATCH) {
             let features: Vec<_> = part.iter().map(|it| extractor.row(&it.flow)).collect();
             let mut scores = Vec::with_capacity(part.len());
-            scorer.score(&features, &mut scores).map_err(Failure::work)?;
+            engine.score(&features, &mut scores).map_err(Failure::work)?;
             for (told, score) in part.iter().zip(scores) {
+                let flow = &told.flow;
+                let (source, port) = (flow.originator.address, flow.responder.port);
+                let score = heap
+                    .as_mut()
+                    .map_or(score, |heap| squeezed(heap.score(source, port, flow.end, score)));
                 let seen = Seen::Flow(Box::new(told.flow.clone()));
                 detectors.see(&seen, &mut evidence);
                 evidence.clear();
@@ -89,10 +95,10 @@ fn eval(arguments: &arguments::ModelEval) -> Result<Answer, Failure> {
     let name =
         card.map_or_else(|| "no card".to_owned(), |card| format!("{} {}", card.name, card.version));
     if arguments.json {
-        let told: Value = json!({ "model": name, "engine": scorer.engine(), "figures": figures });
+        let told: Value = json!({ "model": name, "engine": engine.engine(), "figures": figures });
         exit::result(&told.to_string());
     } else {
-        exit::result(&format!("{name} ({})\n{}", scorer.engine(), figures::table(&figures)));
+        exit::result(&format!("{name} ({})\n{}", engine.engine(), figures::table(&figures)));
     }
     Ok(Answer::Yes)
 }

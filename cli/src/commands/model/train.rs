@@ -54,7 +54,10 @@ pub(super) fn run(arguments: &arguments::ModelTrain) -> Result<Answer, Failure> 
     let mut train = Command::new(python);
     train.arg(script.join("train.py")).arg("--features").arg(&matrix).arg("--meta").arg(&table);
     done(train.arg("--out").arg(out), "train.py")?;
-    exit::result(&format!("{}\n{}", shown(out, "model.onnx"), shown(out, "model.card.json")));
+    // It lies beside the model, as the card does.
+    fs::rename(out.join("evidence.json"), out.join("model.evidence.json")).map_err(failed)?;
+    let made = ["model.onnx", "model.card.json", "model.evidence.json"];
+    exit::result(&made.map(|name| shown(out, name)).join("\n"));
     Ok(Answer::Yes)
 }
 
