@@ -9,7 +9,6 @@
     clippy::as_conversions,
     clippy::cast_precision_loss,
     clippy::disallowed_types,
-    clippy::disallowed_methods,
     reason = "a benchmark prints figures and may fail"
 )]
 
@@ -61,7 +60,7 @@ fn run(bytes: &[u8], metadata: bool) -> (Counters, u64) {
     let mut tell = |seen: Seen| flows += u64::from(matches!(seen, Seen::Flow(_)));
     let file = File::read("packets", Cursor::new(bytes.to_vec())).unwrap();
     merge(vec![file], &mut |frame| engine.frame(frame, &mut tell), &mut |error| {
-        println!("{error}")
+        println!("{error}");
     });
     engine.finish(&mut tell);
     (engine.counters().clone(), flows)
@@ -158,6 +157,6 @@ fn beside(file: &Path) {
         };
         let seconds = start.elapsed().as_secs_f64();
         let fate = if output.status.success() { "" } else { ", and then failed" };
-        println!("{name:<34} {:.2} s for the same file{fate}", seconds);
+        println!("{name:<34} {seconds:.2} s for the same file{fate}");
     }
 }

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use crate::{
     Row,
     calibrate::{Calibration, Gate, Phase, Site},
-    card::{Card, CardError},
-    detect::{Evidence, Example, Kind, Reason, Severity},
+    card::{Card, CardError, Thresholds},
+    detect::{Evidence, Example, Severity},
     drift::Drift,
     explain::{Explanation, explain},
     heap::{Heap, Heaped, squeezed},
@@ -196,7 +196,8 @@ impl Judge {
                 Verdict { flow: example, score, threshold: None, attack: false, why: None };
             return (verdict, None);
         }
-        let threshold = self.site.thresholds().attack;
+        let (own, here) = (self.card.thresholds, self.site.thresholds());
+        let threshold = here.attack;
         if self.gates.len() >= HOSTS {
             self.gates.clear();
         }
@@ -204,7 +205,10 @@ impl Judge {
         gate.pass(score, threshold);
         let attack = gate.is_above();
         let why = if attack { self.explain(&example, row) } else { None };
-        let evidence = attack.then(|| evidence(&example, end, score, threshold, why.as_ref()));
+        let evidence = severity(score, attack, own, here).map(|severity| {
+            let held = if severity == Severity::Low { here.suspect } else { threshold };
+            evidence(waiting, severity, score, held, why.as_ref())
+        });
         (Verdict { flow: example, score, threshold: Some(threshold), attack, why }, evidence)
     }
 
@@ -239,34 +243,59 @@ impl Judge {
     }
 }
 
+/// What a score means: an attack is high; what wavers below the threshold of one is medium; what is
+/// only suspect is odd.
+fn severity(score: f32, is_above: bool, own: Thresholds, here: Thresholds) -> Option<Severity> {
+    if score >= own.attack && score >= here.attack {
+        return Some(Severity::High);
+    }
+    if is_above {
+        return Some(Severity::Medium);
+    }
+    (score >= own.suspect && score >= here.suspect).then_some(Severity::Low)
+}
+
 fn evidence(
-    flow: &Example,
-    end: Moment,
+    waiting: Waiting,
+    severity: Severity,
     score: f32,
     threshold: f32,
     why: Option<&Explanation>,
 ) -> Evidence {
-    let mut reasons = vec![Reason::new("score", score.into(), threshold.into())];
-    if let Some(why) = why {
-        let each = why.reasons.iter();
-        reasons.extend(each.map(|reason| Reason::plain(reason.feature, reason.value.into())));
+    let reasons = why.map_or(&[][..], |why| &why.reasons);
+    let named: Vec<(&str, f64)> =
+        reasons.iter().map(|reason| (reason.feature, reason.value.into())).collect();
+    let figures = [score.into(), threshold.into()];
+    let mut told = Evidence::verdict(&waiting.example, waiting.end, severity, figures, &named);
+    if !reasons.is_empty() {
+        let meanings: Vec<&str> = reasons.iter().map(|reason| reason.meaning).collect();
+        told.note = Some(meanings.join("; "));
     }
-    let meanings = why.map(|why| {
-        let each = why.reasons.iter().map(|reason| reason.meaning);
-        each.collect::<Vec<_>>().join("; ")
-    });
-    Evidence {
-        detector: Kind::Model,
-        subject: flow.originator.address,
-        severity: Severity::High,
-        confidence: score.into(),
-        technique: None,
-        why: reasons,
-        note: meanings,
-        peers: vec![flow.responder.address],
-        first: flow.start,
-        last: end,
-        flows: 1,
-        examples: vec![*flow],
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWN: Thresholds = Thresholds { attack: 0.6, suspect: 0.3 };
+
+    #[test]
+    fn a_score_is_an_attack_a_waverer_a_suspicion_or_nothing() {
+        let here = Thresholds { attack: 0.8, suspect: 0.5 };
+        let at = |score, is_above| severity(score, is_above, OWN, here);
+        assert_eq!(at(0.8, true), Some(Severity::High));
+        assert_eq!(at(0.79, true), Some(Severity::Medium));
+        assert_eq!(at(0.79, false), Some(Severity::Low));
+        assert_eq!(at(0.5, false), Some(Severity::Low));
+        assert_eq!(at(0.49, false), None);
+    }
+
+    #[test]
+    fn a_site_that_was_learnt_with_another_model_does_not_lower_the_threshold() {
+        let here = Thresholds { attack: 0.2, suspect: 0.1 };
+        assert_eq!(severity(0.6, true, OWN, here), Some(Severity::High));
+        assert_eq!(severity(0.59, true, OWN, here), Some(Severity::Medium));
+        assert_eq!(severity(0.29, false, OWN, here), None);
     }
 }
