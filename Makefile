@@ -28,6 +28,8 @@ check: setup tools
 bench: setup
 	$(CARGO) bench --package runtime --bench memory
 	$(CARGO) bench --package runtime --bench ticks
+	$(CARGO) bench --package capture --bench packets
+	$(CARGO) bench --package model --bench score
 	$(CARGO) bench --package evidence --bench verify
 	$(CARGO) bench --package registry --bench road
 	$(CARGO) bench --package registry --bench many

@@ -241,6 +241,8 @@ fn read(table: toml::Table, base: &Path, problems: &mut Vec<Problem>) -> Option<
         fields.complain("behaviour", format!("more than {BEHAVIOURS} in one file"));
         return None;
     }
+    let mut wants = wants;
+    wants.extend(entries.iter().filter_map(asks));
     let reports_to: Address = reports_to.as_deref().unwrap_or("duty:aggregate").into();
     let me = jid.as_ref().map_or("", |it| it.as_str()).into();
     let trust = trust::read(&mut fields);
@@ -334,6 +336,12 @@ const RUN: &[Setting] = &[
         required: false,
     },
 ];
+
+/// The duty that a behaviour sends to beside that of whoever aggregates.
+fn asks(behaviour: &toml::Table) -> Option<String> {
+    let to = behaviour.get("analyze").and_then(toml::Value::as_str)?;
+    to.strip_prefix("duty:").map(str::to_owned)
+}
 
 /// For which duties the registrar is asked: whoever is reported to, and whom else it may need.
 fn wanted(reports_to: &Address, more: Vec<String>) -> Vec<String> {
@@ -475,7 +483,8 @@ mod tests {
             assert!(error.contains(&format!("needs `run = \"{needed}\"`")), "{error}");
         }
         let error = parse(&format!("role = \"probe\"\n{HEAD}")).unwrap_err().to_string();
-        assert!(error.contains("needs `run = \"check\"` or `run = \"machine\"` in"), "{error}");
+        let needed = "needs `run = \"check\"` or `run = \"watch\"` or `run = \"machine\"` in";
+        assert!(error.contains(needed), "{error}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 import { get, isAbort } from './api.js';
 import { beforePaint, byId, el, keyed, setAttr, setClass, setText } from './dom.js';
 import { behaviourView, isLate, standing } from './behaviour.js';
+import { isWatching, trafficView } from './traffic.js';
 import { POLICIES, keysView } from './trust.js';
 import { age, clock, everySecond, full, iso, now, setAge } from './time.js';
 
@@ -121,6 +122,11 @@ export function setReport({ jid, behaviours, unwanted, violations }) {
   merge({ jid, behaviours, unwanted: unwanted ?? 0, violations: violations ?? [], last_report_ms: now() });
   if (chosen === jid && agents.get(jid).behaviours.some((one) => !one.diagram)) onUnknown(jid);
   paint();
+}
+
+/** Notes that an agent told of traffic. */
+export function showTraffic(jid) {
+  if (detail && detail.jid === jid) detail.traffic.soon();
 }
 
 export const agentCount = () => agents.size;
@@ -253,6 +259,7 @@ function showDetail() {
     detail = makeDetail(agent);
     readHistory(detail.history);
     readWhole(detail.whole);
+    if (isWatching(agent)) detail.traffic.read();
   }
   if (!sought) {
     // Once, at the start: the chosen one may stand far down in a long list.
@@ -270,6 +277,7 @@ function dropDetail() {
   detail?.node.remove();
   detail?.history.loading?.abort();
   detail?.whole.loading?.abort();
+  detail?.traffic.drop();
   detail = null;
 }
 
@@ -375,6 +383,7 @@ function makeDetail(agent) {
     violations: violationsView(),
     history: historyView(agent.jid),
     whole: wholeView(agent.jid),
+    traffic: trafficView(agent.jid),
     none: el('p', { class: 'hint', text: 'Has not reported a behaviour yet.' }),
     kept: new Map(),
   };
@@ -408,6 +417,7 @@ function makeDetail(agent) {
       view.stale),
     view.whole.node,
     view.violations.node,
+    view.traffic.node,
     view.behaviours,
     view.none,
     view.history.node,

@@ -1,7 +1,8 @@
 // The dashboard: reads the lists once, then follows the events.
 
+import { alertByAddress, alertCount, readAlerts, setAlert, startAlerts } from './alerts.js';
 import { get, setToken, token } from './api.js';
-import { agentCount, heard, setAgent, setAgents, setPresence, setReport, showSilent, silentCount, startAgents } from './agents.js';
+import { agentCount, heard, setAgent, setAgents, setPresence, setReport, showSilent, showTraffic, silentCount, startAgents } from './agents.js';
 import { byId, el, setAttr, setClass, setText } from './dom.js';
 import { follow } from './events.js';
 import { byAddress, refreshItem, startItem } from './item.js';
@@ -9,7 +10,7 @@ import { addItem, filterItems, itemCount, reload, stampItem, startItems } from '
 import { everySecond, full, setServerClock } from './time.js';
 import { readPeople, startTrust } from './trust.js';
 
-const TOPICS = ['scan', 'tst', 'proof', 'presence', 'agent', 'behaviour'];
+const TOPICS = ['scan', 'tst', 'proof', 'presence', 'agent', 'behaviour', 'alert'];
 const SUMMARY_EVERY_MS = 15_000;
 const SUMMARY_SOONEST_MS = 1_500;
 const RETRY_MS = 10_000;
@@ -43,6 +44,7 @@ function take(topic, data) {
   switch (topic) {
     case 'scan':
       addItem(data);
+      if (data.type === 'traffic') showTraffic(data.source);
       break;
     case 'tst':
       stampItem(data);
@@ -54,6 +56,9 @@ function take(topic, data) {
     case 'agent':
       setAgent(data);
       break;
+    case 'alert':
+      setAlert(data);
+      return;
     case 'behaviour':
       setReport(data);
       return;
@@ -69,7 +74,7 @@ function take(topic, data) {
 async function refresh() {
   clearTimeout(retryTimer);
   wrong = false;
-  await Promise.all([readSummary(), readAgents(), reload(), readPeople(fail)]);
+  await Promise.all([readSummary(), readAgents(), reload(), readPeople(fail), readAlerts(fail)]);
   if (asking) return;
   if (wrong) retryTimer = setTimeout(refresh, RETRY_MS);
   else byId('problem').hidden = true;
@@ -189,6 +194,7 @@ byId('gate').addEventListener('submit', async (event) => {
   setAttr(byId('link'), 'hidden', null);
   start();
   byAddress();
+  alertByAddress();
 });
 
 byId('forget').addEventListener('click', () => {
@@ -216,9 +222,11 @@ function showHealth() {
   const { agents = {}, items = {} } = summary;
   const silent = silentCount();
   const gone = (agents.total ?? 0) - (agents.present ?? 0);
+  const alerts = alertCount();
   const parts = [
     [count(agents.present, 'agent', 'agents') + ' present', '', gone > 0 ? `${gone} more known, but gone` : 'everybody who is known'],
     silent > 0 && [`${silent.toLocaleString()} silent`, 'warn', 'Say that they are there, and do not do what they are there for', showSilent],
+    alerts.open > 0 && [count(alerts.open, 'open alert', 'open alerts'), alerts.tone, 'What speaks against hosts', () => byId('alerts').scrollIntoView({ block: 'start' })],
     [count(items.total, 'item', 'items'), '', `${count(items.last_hour, 'item', 'items')} in the last hour`],
     items.pending > 0 && [`${count(items.pending, 'pending', 'pending')} proof`, 'pending', 'Wait for the time stamp of their batch', toItems({ proof: 'pending' })],
     items.total > 0 && [items.fail > 0 ? count(items.fail, 'failing check', 'failing checks') : 'no failing checks', items.fail > 0 ? 'bad' : 'ok', 'Checks whose last result within the hour is a failure', items.fail > 0 && toItems({ verdict: 'fail' })],
@@ -296,5 +304,6 @@ async function start() {
 startAgents({ unknown: readUnknown, silent: showHealth });
 startItems({ problem: fail });
 startItem({ unauthorized: ask });
+startAlerts({ unauthorized: ask, counted: showHealth });
 startTrust();
 start();

@@ -37,6 +37,7 @@ const VERIFY: Asset = asset!("verify.html", HTML);
 
 const ASSETS: &[Asset] = &[
     asset!("agents.js", SCRIPT),
+    asset!("alerts.js", SCRIPT),
     asset!("api.js", SCRIPT),
     asset!("app.js", SCRIPT),
     asset!("behaviour.js", SCRIPT),
@@ -50,6 +51,7 @@ const ASSETS: &[Asset] = &[
     asset!("style.css", STYLE),
     asset!("theme.js", SCRIPT),
     asset!("time.js", SCRIPT),
+    asset!("traffic.js", SCRIPT),
     asset!("trust.js", SCRIPT),
     asset!("verify.js", SCRIPT),
 ];

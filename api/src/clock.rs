@@ -2,6 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use serde_json::Value;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// Milliseconds since 1970 UTC.
@@ -23,4 +24,12 @@ pub(crate) fn rfc3339(ms: i64) -> String {
 pub(crate) fn seconds(text: &str) -> Option<i64> {
     let number = text.parse().ok();
     number.or_else(|| Some(OffsetDateTime::parse(text, &Rfc3339).ok()?.unix_timestamp()))
+}
+
+/// Nanoseconds since 1970 UTC, from RFC 3339 in JSON or from the number itself.
+pub(crate) fn nanoseconds(value: &Value) -> Option<i64> {
+    value.as_i64().or_else(|| {
+        let time = OffsetDateTime::parse(value.as_str()?, &Rfc3339).ok()?;
+        i64::try_from(time.unix_timestamp_nanos()).ok()
+    })
 }

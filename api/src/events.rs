@@ -20,17 +20,19 @@ pub(crate) enum Topic {
     Presence,
     Agent,
     Behaviour,
+    Alert,
     Audit,
 }
 
 impl Topic {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Scan,
         Self::Tst,
         Self::Proof,
         Self::Presence,
         Self::Agent,
         Self::Behaviour,
+        Self::Alert,
         Self::Audit,
     ];
 
@@ -42,6 +44,7 @@ impl Topic {
             Self::Presence => "presence",
             Self::Agent => "agent",
             Self::Behaviour => "behaviour",
+            Self::Alert => "alert",
             Self::Audit => "audit",
         }
     }

@@ -1,9 +1,13 @@
 //! What is taken in of an item: its fields are checked, and those that are searched are taken out.
 
+pub(crate) mod alert;
+
 use base64::{Engine, prelude::BASE64_STANDARD};
 use evidence::{Digest, Link, Record, sha256};
 use serde_json::Value;
 use uuid::Uuid;
+
+use self::alert::AlertNews;
 
 /// Longest summary, in characters.
 const SUMMARY: usize = 200;
@@ -28,6 +32,8 @@ pub(crate) struct NewItem {
     pub(crate) summary: String,
     /// Its place among the items of its source, and who signed it.
     pub(crate) link: Link,
+    /// What it tells of an alert, if it does and that is in order.
+    pub(crate) alert: Option<Box<AlertNews>>,
 }
 
 /// One field that is wrong.
@@ -119,6 +125,7 @@ impl NewItem {
             verdict: payload.and_then(verdict),
             summary: payload.map(|payload| summary(payload, raw)).unwrap_or_default(),
             link,
+            alert: payload.filter(|_| kind == "alert").and_then(AlertNews::read).map(Box::new),
         })
     }
 }

@@ -4,6 +4,7 @@
 //! it, on connections of its own.
 
 mod agents;
+mod alerts;
 mod audit;
 mod counts;
 mod enrolments;
@@ -29,6 +30,9 @@ use sea_orm_migration::MigratorTrait;
 use tokio_util::task::TaskTracker;
 
 pub(crate) use agents::{AgentRow, AgentsQuery, StoreReport};
+pub(crate) use alerts::{
+    AlertRow, AlertsQuery, ChangeRow, HandleAlert, Judgement, Refusal as AlertRefusal, StoredAlert,
+};
 pub(crate) use counts::Counts;
 pub(crate) use enrolments::{
     EnrolmentRow, ExpireEnrolments, KeepList, NoteNews, OpenEnrolment, RevokeEnrolment,

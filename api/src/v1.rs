@@ -1,12 +1,14 @@
 //! `/api/v1`: one file a resource.
 
 pub(crate) mod agents;
+pub(crate) mod alerts;
 pub(crate) mod audit;
 mod device;
 pub(crate) mod enrolments;
 pub(crate) mod events;
 pub(crate) mod evidence;
 pub(crate) mod items;
+pub(crate) mod labels;
 pub(crate) mod logs;
 pub(crate) mod members;
 pub(crate) mod operators;

@@ -46,6 +46,23 @@ impl Finding {
         Self { id, kind: "alert", verdict, summary, part: "change", content }
     }
 
+    /// An alert about what another probe saw.
+    pub(crate) fn alert_of(probe: &str, change: &AlertChange) -> Self {
+        let mut finding = Self::alert(change);
+        finding.summary = format!("{} (seen by {probe})", finding.summary);
+        if let Some(content) = finding.content.as_object_mut() {
+            content.insert("probe".to_owned(), probe.into());
+        }
+        finding
+    }
+
+    /// What was judged for another probe.
+    pub(crate) fn judged(probe: &str, seen: u64, missing: u64, content: Value) -> Self {
+        let summary = format!("{seen} things judged for {probe}, {missing} batches did not come");
+        let id = Uuid::new_v4();
+        Self { id, kind: "traffic", verdict: "judged", summary, part: "traffic", content }
+    }
+
     /// What went by in a period.
     pub(crate) fn traffic(content: Value) -> Self {
         let number = |key: &str| content.get(key).and_then(Value::as_u64).unwrap_or(0);

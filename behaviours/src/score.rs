@@ -1,9 +1,12 @@
 //! Analyses what probes saw: each probe's traffic by itself, since two sites may use the same
 //! addresses.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
-use model::{Analyzer, Told};
+use model::{Analyzer, Memory, Told};
 use runtime::{
     Behaviour, Context, Failure, Fields, Message, Performative, Setting, Template, states,
 };
@@ -13,7 +16,7 @@ use types::{Content, Traffic};
 use crate::{
     finding::{self, Finding, Kept},
     sight::{self, Sight},
-    watch::batch,
+    watch::{batch, remember},
 };
 
 /// How many probes are followed. When there are more, the one quiet for longest is forgotten.
@@ -22,6 +25,9 @@ const PROBES: usize = 64;
 const TELLS: u64 = 256;
 /// How long to wait when there is no room for a finding.
 const NO_ROOM: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// How large all that is written down may be.
+const MEMORY: usize = 4 << 20;
 
 /// What can be set.
 pub const SETTINGS: &[Setting] =
@@ -67,6 +73,10 @@ pub struct Score {
     message: Option<Arc<Message>>,
     findings: VecDeque<Finding>,
     batches: u64,
+    /// What was known of probes before the start.
+    memories: BTreeMap<String, Memory>,
+    /// It is time to write down what is known.
+    is_due: bool,
 }
 
 /// One probe's capture.
@@ -91,6 +101,8 @@ impl From<Settings> for Score {
             message: None,
             findings: VecDeque::new(),
             batches: 0,
+            memories: BTreeMap::new(),
+            is_due: false,
         }
     }
 }
@@ -98,6 +110,18 @@ impl From<Settings> for Score {
 impl Behaviour for Score {
     type State = State;
     const NAME: &'static str = "score";
+
+    fn begin(&mut self, ctx: &Context) -> Result<State, Failure> {
+        // What a version wrote that knew more than this one is not gone on with.
+        let kept = ctx.recall::<serde_json::Value>()?;
+        self.memories = kept.and_then(|it| serde_json::from_value(it).ok()).unwrap_or_default();
+        Ok(State::Listening)
+    }
+
+    async fn stopped(&mut self, ctx: &mut Context) {
+        let memory = self.memory();
+        remember(ctx, &memory).await;
+    }
 
     async fn step(&mut self, state: State, ctx: &mut Context) -> Result<State, Failure> {
         Ok(match state {
@@ -110,6 +134,10 @@ impl Behaviour for Score {
                     && let Err(why) = self.score(&message)
                 {
                     ctx.show_error(why);
+                }
+                if std::mem::take(&mut self.is_due) {
+                    let memory = self.memory();
+                    remember(ctx, &memory).await;
                 }
                 if self.findings.is_empty() { State::Listening } else { State::Keeping }
             }
@@ -131,6 +159,20 @@ impl Behaviour for Score {
 }
 
 impl Score {
+    /// What goes on after a restart, as far as there is room.
+    fn memory(&self) -> serde_json::Map<String, serde_json::Value> {
+        let mut kept = serde_json::Map::new();
+        let mut room = MEMORY;
+        // Those that spoke last stand last.
+        for probe in self.probes.iter().rev() {
+            let Ok(memory) = serde_json::to_value(probe.analyzer.memory()) else { continue };
+            let Some(left) = room.checked_sub(memory.to_string().len()) else { continue };
+            room = left;
+            kept.insert(probe.jid.clone(), memory);
+        }
+        kept
+    }
+
     /// Looks at a batch; says why it is of no use.
     fn score(&mut self, message: &Message) -> Result<(), String> {
         let Some(from) = message.from.as_ref() else {
@@ -160,12 +202,13 @@ impl Score {
         }
         for it in told {
             if let Told::Alert(change) = it {
-                self.findings.push_back(Finding::alert(&change));
+                self.findings.push_back(Finding::alert_of(&jid, &change));
             }
         }
         self.batches += 1;
         if self.batches.is_multiple_of(TELLS) {
-            self.findings.push_back(Finding::traffic(probe.told()));
+            self.findings.push_back(probe.finding());
+            self.is_due = true;
         }
         self.probes.push_back(probe);
         Ok(())
@@ -186,11 +229,16 @@ impl Score {
         if self.probes.len() >= PROBES {
             self.probes.pop_front();
         }
-        let analyzer = self
+        let mut analyzer = self
             .settings
             .sight
             .analyzer(false)
             .map_err(|error| runtime::Chain(&error).to_string())?;
+        if let Some(memory) = self.memories.remove(jid).filter(|_| !traffic.past)
+            && let Err(error) = analyzer.remember(self.settings.sight.settings(), memory)
+        {
+            tracing::warn!(%error, "what was known of `{jid}` cannot be gone on with");
+        }
         Ok(Probe {
             jid: jid.to_owned(),
             capture: traffic.capture.chars().take(64).collect(),
@@ -204,13 +252,14 @@ impl Score {
 }
 
 impl Probe {
-    fn told(&self) -> serde_json::Value {
-        json!({
+    fn finding(&self) -> Finding {
+        let content = json!({
             "probe": self.jid,
             "seen": self.seen,
             "missing_batches": self.missing,
             "unsent": self.unsent,
             "analysis": self.analyzer.shown(),
-        })
+        });
+        Finding::judged(&self.jid, self.seen, self.missing, content)
     }
 }

@@ -126,11 +126,11 @@ impl Sight {
             let text = text(path)?;
             let source = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let defaults = Defaults { source, ..Defaults::default() };
-            tell(path, &intelligence.load(format(path, &text), &text, &defaults, now()));
+            tell(path, &intelligence.load(Format::of(path, &text), &text, &defaults, now()));
         }
         for path in &self.allow {
             let text = text(path)?;
-            tell(path, &intelligence.allow(format(path, &text), &text));
+            tell(path, &intelligence.good(Format::of(path, &text), &text));
         }
         let learn = self.settings.learn;
         let mut judge = match &self.model {
@@ -148,8 +148,9 @@ impl Sight {
 fn own(path: &PathBuf, learn: model::calibrate::Calibration) -> Result<Judge, SightError> {
     let bytes = fs::read(path).map_err(|cause| SightError::Read { path: path.clone(), cause })?;
     let card = fs::read_to_string(path.with_extension("card.json")).ok();
+    let heaped = fs::read_to_string(path.with_extension("evidence.json")).ok();
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    Judge::new(&name, &bytes, card.as_deref(), learn)
+    Judge::new(&name, &bytes, card.as_deref(), heaped.as_deref(), learn)
         .map_err(|cause| SightError::Model { path: path.clone(), cause })
 }
 
@@ -162,23 +163,13 @@ pub(crate) fn now() -> Moment {
     Moment(Clock::system().now_ms().saturating_mul(1_000_000))
 }
 
-/// In which of the known forms a list is.
-fn format(path: &std::path::Path, text: &str) -> Format {
-    let start = text.trim_start();
-    if start.starts_with('{') || start.starts_with('[') {
-        return match text {
-            _ if text.contains("\"bundle\"") => Format::Stix,
-            _ if text.contains("\"Attribute\"") || text.contains("\"Event\"") => Format::Misp,
-            _ => Format::Warninglist,
-        };
-    }
-    let is_csv = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("csv"));
-    if is_csv { Format::Csv } else { Format::Plain }
-}
-
 fn tell(path: &std::path::Path, loaded: &Loaded) {
     let name = path.display();
     tracing::info!("loaded {} entries of `{name}`; {} are wrong", loaded.taken, loaded.wrong);
+    if loaded.not_for_detection > 0 {
+        let left = loaded.not_for_detection;
+        tracing::info!("{left} of `{name}` are hashes of files, or not for detection");
+    }
     for wrong in loaded.told.iter().take(5) {
         tracing::warn!("`{name}`, line {}: {}", wrong.line, wrong.why);
     }

@@ -28,6 +28,9 @@ const EVERY: Duration = Duration::from_mins(1);
 /// How long to wait when there is no room for a finding.
 const NO_ROOM: Duration = Duration::from_secs(1);
 
+/// How long the end may take.
+const LAST_WORDS: Duration = Duration::from_millis(900);
+
 /// What can be set.
 pub const SETTINGS: &[Setting] = &[
     Setting {
@@ -204,7 +207,9 @@ states! {
         /// The disk queue is full; waits until results have left.
         NoRoom => [Keeping],
         /// Sends what was seen to whoever analyses it.
-        Sending => [Watching],
+        Sending => [Watching, Resting],
+        /// Nobody is there to send a capture of the past to; it waits.
+        Resting => [Sending],
         /// The capture is over.
         Done => [],
     }
@@ -242,18 +247,30 @@ impl Behaviour for Watch {
                 ctx.sleep(NO_ROOM).await?;
                 State::Keeping
             }
-            State::Sending => {
-                self.send(ctx).await?;
-                State::Watching
+            State::Sending => self.send(ctx).await?,
+            State::Resting => {
+                ctx.sleep(NO_ROOM).await?;
+                State::Sending
             }
             State::Done => State::Done,
         })
     }
 
     async fn stopped(&mut self, ctx: &mut Context) {
-        // What was learnt and what is open goes on after the next start.
-        if let Some(memory) = self.eye.as_ref().and_then(Eye::memory) {
-            remember(ctx, &memory).await;
+        // What is open is told, and what was learnt goes on after the next start.
+        let Some(eye) = &mut self.eye else { return };
+        eye.stop();
+        let rest = async {
+            while let Some(news) = eye.news().await {
+                match news {
+                    News::Finding(finding) => drop(finding::keep(ctx, &finding).await),
+                    News::Memory(memory) => remember(ctx, &memory).await,
+                    News::Batch(_) | News::Trouble(_) | News::Broken(_) => {}
+                }
+            }
+        };
+        if tokio::time::timeout(LAST_WORDS, rest).await.is_err() {
+            tracing::warn!("the watch did not end in time; what it saw last is not told");
         }
     }
 }
@@ -309,24 +326,28 @@ impl Watch {
         Ok(State::Watching)
     }
 
-    async fn send(&mut self, ctx: &mut Context) -> Result<(), Failure> {
-        let (Some(batch), Some(to)) = (self.batch.take(), &self.settings.target) else {
-            return Ok(());
+    async fn send(&mut self, ctx: &mut Context) -> Result<State, Failure> {
+        let (Some(batch), Some(to)) = (&self.batch, &self.settings.target) else {
+            return Ok(State::Watching);
         };
-        let message = Message::new(Performative::Inform, to.clone(), &batch)?;
+        let message = Message::new(Performative::Inform, to.clone(), batch)?;
         if let Err(error) = ctx.until_stopped(ctx.send(message)).await? {
+            ctx.show_error(format!("not sent: {error}"));
+            if matches!(self.settings.source, Source::Files { .. }) {
+                return Ok(State::Resting);
+            }
             // It is told how many were not sent, here and to whoever gets the next batch.
             if let Some(eye) = &self.eye {
                 eye.unsent(batch.count);
             }
-            ctx.show_error(format!("not sent: {error}"));
         }
-        Ok(())
+        self.batch = None;
+        Ok(State::Watching)
     }
 }
 
 /// Writes down what goes on after a restart; that it could not be is told, and no more.
-async fn remember(ctx: &Context, memory: &Value) {
+pub(crate) async fn remember<T: serde::Serialize + Sync>(ctx: &Context, memory: &T) {
     if let Err(error) = ctx.remember(memory).await {
         tracing::warn!(?error, "what was learnt could not be written down");
     }

@@ -1,8 +1,12 @@
 //! What can be asked for on the command line.
 
+mod alerts;
+
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
+
+pub(crate) use self::alerts::{AlertName, Alerts, AlertsList, Handling, Verdict};
 
 /// A network of sentinels: they check and watch, and prove what they saw.
 #[derive(Debug, Parser)]
@@ -30,6 +34,9 @@ pub(crate) enum Command {
     /// Who there is, by the API.
     #[command(subcommand)]
     Agents(Agents),
+    /// What speaks against hosts, and what people say of it.
+    #[command(subcommand)]
+    Alerts(Alerts),
     /// Let agents join, list who may and who did, take their places away.
     #[command(subcommand)]
     Enroll(Enroll),
@@ -40,6 +47,9 @@ pub(crate) enum Command {
     Trust(Trust),
     /// See what captures show: flows, verdicts, alerts. Without any server.
     Analyze(Analyze),
+    /// How well a model tells attacks from the rest; train another one.
+    #[command(subcommand)]
+    Model(Model),
     /// Is this evidence genuine? Answered offline.
     Verify(Verify),
     /// See what this machine has and lacks.
@@ -89,6 +99,59 @@ pub(crate) struct Analyze {
     /// Leave out packets whose checksum is wrong.
     #[arg(long)]
     pub(crate) checksums: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Model {
+    /// Figures of a model on flows whose labels are known: area under the curve, the share detected at
+    /// few false alarms, and what detectors find beside it.
+    Eval(ModelEval),
+    /// Train another model, and evaluate it on families that it never saw. Needs Python.
+    Train(ModelTrain),
+    /// Write the features of logs and captures, for training of one's own.
+    Features {
+        /// Where the matrix goes (`.npy`, float32).
+        matrix: PathBuf,
+        /// Where the table goes that says what each row is (CSV).
+        table: PathBuf,
+        /// Logs and captures.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+}
+
+/// Figures of a model on flows whose labels are known.
+#[derive(Debug, Args)]
+pub(crate) struct ModelEval {
+    /// The model (ONNX); that of this program unless said otherwise.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: Option<PathBuf>,
+    /// Labelled logs (Zeek's conn.log with a column `label`).
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    pub(crate) flows: Vec<PathBuf>,
+    /// The networks that are watched over, for detectors; the private ones unless said otherwise.
+    #[arg(long, value_name = "NETWORK")]
+    pub(crate) home: Option<Vec<String>>,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Train another model.
+#[derive(Debug, Args)]
+pub(crate) struct ModelTrain {
+    /// Labelled logs, and captures that are labelled as a whole by `--sources`.
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    pub(crate) flows: Vec<PathBuf>,
+    /// Where the model, its card and its pictures go.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Which file is of which family, and under which licence; the shipped one unless said otherwise.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sources: Option<PathBuf>,
+    /// A Python that has what the script needs; else one is made in the folder.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) python: Option<PathBuf>,
 }
 
 /// Run the whole platform on this machine.

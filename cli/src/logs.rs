@@ -13,9 +13,11 @@ pub(crate) fn start(arguments: &Arguments) {
             "info,actix_server=warn,sea_orm_migration=warn,sqlx=warn"
         }
         Command::Agents(_)
+        | Command::Alerts(_)
         | Command::Enroll(_)
         | Command::Trust(_)
         | Command::Analyze(_)
+        | Command::Model(_)
         | Command::Verify(_)
         | Command::Doctor(_) => "warn",
         // What goes wrong is told at the end, with what to do.

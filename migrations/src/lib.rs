@@ -10,6 +10,7 @@ mod m20261124_000003_enrolments;
 mod m20261124_000004_policy;
 mod m20261124_000005_chains;
 mod m20261124_000006_renewals;
+mod m20261124_000007_alerts;
 mod migrator;
 
 pub use migrator::Migrator;

@@ -5,6 +5,7 @@ use sea_orm_migration::{MigrationTrait, MigratorTrait};
 use crate::{
     m20261101_000001_first, m20261124_000002_presence, m20261124_000003_enrolments,
     m20261124_000004_policy, m20261124_000005_chains, m20261124_000006_renewals,
+    m20261124_000007_alerts,
 };
 
 /// Brings a database up to date; what was done is recorded in the database itself.
@@ -20,6 +21,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000004_policy::Migration),
             Box::new(m20261124_000005_chains::Migration),
             Box::new(m20261124_000006_renewals::Migration),
+            Box::new(m20261124_000007_alerts::Migration),
         ]
     }
 }

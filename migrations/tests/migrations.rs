@@ -14,7 +14,8 @@ mod tests {
         options.max_connections(1);
         let db = Database::connect(options).await.unwrap();
         let manager = SchemaManager::new(&db);
-        let tables = ["items", "batches", "agents", "behaviours", "presence", "events", "tokens"];
+        let tables =
+            ["items", "batches", "agents", "behaviours", "presence", "events", "tokens", "alerts"];
         for _ in 0..2 {
             Migrator::up(&db, None).await.unwrap();
             for table in tables {

@@ -2,7 +2,7 @@
 
 use sea_orm::{DatabaseConnection, DbErr, EntityTrait, QuerySelect};
 
-use super::tables::{events, items, presence};
+use super::tables::{alerts, events, items, presence};
 
 /// The highest numbers that are taken.
 #[derive(Clone, Copy, Debug, Default)]
@@ -10,6 +10,7 @@ pub(super) struct Ids {
     item: i64,
     presence: i64,
     event: i64,
+    alert: i64,
 }
 
 impl Ids {
@@ -23,10 +24,14 @@ impl Ids {
         let event = events::Entity::find()
             .select_only()
             .column_as(sea_orm::ColumnTrait::max(&events::Column::Id), "highest");
+        let alert = alerts::Entity::find()
+            .select_only()
+            .column_as(sea_orm::ColumnTrait::max(&alerts::Column::Number), "highest");
         Ok(Self {
             item: item.into_tuple::<Option<i64>>().one(db).await?.flatten().unwrap_or(0),
             presence: presence.into_tuple::<Option<i64>>().one(db).await?.flatten().unwrap_or(0),
             event: event.into_tuple::<Option<i64>>().one(db).await?.flatten().unwrap_or(0),
+            alert: alert.into_tuple::<Option<i64>>().one(db).await?.flatten().unwrap_or(0),
         })
     }
 
@@ -43,6 +48,11 @@ impl Ids {
     pub(super) fn event(&mut self) -> i64 {
         self.event += 1;
         self.event
+    }
+
+    pub(super) fn alert(&mut self) -> i64 {
+        self.alert += 1;
+        self.alert
     }
 
     /// The newest event.

@@ -13,7 +13,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    CHUNK, Store, StoreError,
+    CHUNK, Store, StoreError, alerts,
     tables::{batches, items},
     writer::{Deed, Ledger},
 };
@@ -115,6 +115,13 @@ impl Deed for StoreItems {
             }
             if !rows.is_empty() {
                 items::Entity::insert_many(rows).exec_without_returning(ledger.tx()).await?;
+            }
+            let stored = chunk.iter().zip(fates.iter().skip(fates.len() - chunk.len()));
+            for (item, fate) in stored {
+                if let (Fate::Stored, Some(source), Some(news)) = (fate, &item.source, &item.alert)
+                {
+                    alerts::take(ledger, item.uuid, source, news).await?;
+                }
             }
         }
         Ok(fates)

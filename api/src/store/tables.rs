@@ -1,6 +1,8 @@
 //! The tables as entities, one file a table.
 
 pub(super) mod agents;
+pub(super) mod alert_changes;
+pub(super) mod alerts;
 pub(super) mod audit;
 pub(super) mod batches;
 pub(super) mod behaviours;

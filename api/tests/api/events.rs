@@ -187,10 +187,10 @@ async fn only_what_was_asked_for_is_told() {
     [
       422,
       {
-        "detail": "`topics` must be some of scan, tst, proof, presence, agent, behaviour, audit, with commas between; `since` must be the number of an event",
+        "detail": "`topics` must be some of scan, tst, proof, presence, agent, behaviour, alert, audit, with commas between; `since` must be the number of an event",
         "errors": [
           {
-            "detail": "must be some of scan, tst, proof, presence, agent, behaviour, audit, with commas between",
+            "detail": "must be some of scan, tst, proof, presence, agent, behaviour, alert, audit, with commas between",
             "field": "topics"
           },
           {

@@ -8,6 +8,8 @@ mod access;
 #[cfg(test)]
 mod agents;
 #[cfg(test)]
+mod alerts;
+#[cfg(test)]
 mod chains;
 #[cfg(test)]
 mod config;

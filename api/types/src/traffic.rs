@@ -16,6 +16,9 @@ pub struct Traffic {
     /// How many were not told before this batch, because there was no room.
     #[serde(default)]
     pub unsent: u64,
+    /// Whether it is a capture of the past: there is no time to learn from it what is usual.
+    #[serde(default)]
+    pub past: bool,
     /// The things, one JSON object a line, deflated (RFC 1951), in base64.
     pub packed: String,
 }

@@ -16,7 +16,7 @@ pub struct Counters {
     pub other: u64,
     /// Frames and packets whose headers make no sense or are cut off.
     pub malformed: u64,
-    /// Frames of a link type that is not read.
+    /// Frames of a link type that is not read, or of an interface that its file does not describe.
     pub unread: u64,
     /// Packets whose checksum is wrong, where checksums are looked at.
     pub bad_checksums: u64,

@@ -237,7 +237,7 @@ fn tell(
         }
         PcapBlockOwned::NG(Block::EnhancedPacket(packet)) => {
             let place = usize::try_from(packet.if_id).unwrap_or(usize::MAX);
-            let Some(interface) = interfaces.get(place) else { return false };
+            let interface = interfaces.get(place).copied().unwrap_or(Interface::UNKNOWN);
             let units = u64::from(packet.ts_high) << 32 | u64::from(packet.ts_low);
             let captured = usize::try_from(packet.caplen).unwrap_or(usize::MAX);
             let bytes = packet.data.get(..captured).unwrap_or(packet.data);
@@ -246,7 +246,7 @@ fn tell(
             true
         }
         PcapBlockOwned::NG(Block::SimplePacket(packet)) => {
-            let Some(interface) = interfaces.first() else { return false };
+            let interface = interfaces.first().copied().unwrap_or(Interface::UNKNOWN);
             let captured = match interface.snaplen {
                 0 => packet.origlen,
                 snaplen => packet.origlen.min(snaplen),
@@ -261,6 +261,10 @@ fn tell(
 }
 
 impl Interface {
+    /// What a frame is told to be of whose interface is not described: of no link type that there is,
+    /// so that it is counted as unread.
+    const UNKNOWN: Self = Self { link: -1, resolution: 1_000_000, offset: 0, snaplen: 0 };
+
     fn moment(&self, units: u64) -> Moment {
         let nanoseconds = u128::from(units) * 1_000_000_000 / u128::from(self.resolution);
         let nanoseconds = i64::try_from(nanoseconds).unwrap_or(i64::MAX);

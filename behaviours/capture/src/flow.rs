@@ -44,7 +44,7 @@ pub struct Flow {
     /// The outer VLAN.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vlan: Option<u16>,
-    /// The tunnel that it went through, innermost last: `gre`, `vxlan:42`, `ip`.
+    /// The tunnel that it went through, of several the innermost: `gre`, `vxlan:42`, `ip`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tunnel: Option<String>,
     /// The Ethernet addresses of originator and responder, where the link has them.
@@ -121,7 +121,8 @@ pub struct Way {
     /// Times between packets, in seconds.
     #[serde(default)]
     pub gaps: Spread,
-    /// The first bytes of payload. They leave a probe only where its configuration says so.
+    /// The first bytes of payload, where the configuration says that they are kept; secrets in them
+    /// are overwritten with `*`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub first: Vec<u8>,
 }

@@ -8,10 +8,12 @@
     reason = "what must not happen is to be found"
 )]
 
-use std::fmt;
+mod seeds;
+
+use std::{fmt, io::Cursor};
 
 use crate::{
-    Flow,
+    Engine, File, Flow, Frame, Moment, Seen, Settings,
     logs::{EveWriter, LogError, Reader, Record, TableWriter},
 };
 
@@ -33,7 +35,74 @@ impl fmt::Debug for Target {
 }
 
 /// The targets of this crate.
-pub const TARGETS: &[Target] = &[Target { name: "log", read: log, seeds: logs }];
+pub const TARGETS: &[Target] = &[
+    Target { name: "log", read: log, seeds: logs },
+    Target { name: "frame", read: frame, seeds: seeds::frames },
+    Target { name: "file", read: file, seeds: seeds::files },
+];
+
+/// The link types that are read, and one that is not.
+const LINKS: [i32; 18] =
+    [1, 0, 9, 12, 14, 50, 51, 101, 104, 105, 108, 113, 127, 228, 229, 239, 276, -1];
+/// How much payload is kept.
+const KEPT: usize = 64;
+
+/// Frames, one after the other: a byte for the link type, one for tenths of a second since the one
+/// before, two for the length. All packets end in flows, all flows can be written and read, and no
+/// bound is passed.
+pub fn frame(bytes: &[u8]) {
+    for verify_checksums in [false, true] {
+        let mut engine = Engine::new(Settings {
+            verify_checksums,
+            payload_bytes: KEPT,
+            max_flows: 8,
+            max_heads: 4,
+            max_fragmented: 4,
+            active: 10.0,
+            ..Settings::default()
+        });
+        let (mut flows, mut packets) = (0, 0);
+        let mut tell = |seen: Seen| {
+            let written = serde_json::to_string(&seen).expect("what is seen can be written");
+            drop(serde_json::from_str::<Seen>(&written).expect("and read again"));
+            let Seen::Flow(flow) = seen else { return };
+            assert!(flow.end >= flow.start, "{written}");
+            assert!(flow.forward.first.len().max(flow.reverse.first.len()) <= KEPT, "{written}");
+            assert!(flow.history.len() <= 64, "{written}");
+            drop(flow.community_id(0));
+            flows += 1;
+            packets += flow.forward.packets + flow.reverse.packets;
+        };
+        let (mut rest, mut at, mut frames) = (bytes, 1_700_000_000.0, 0);
+        while let Some(([link, pause, high, low], after)) = rest.split_first_chunk::<4>() {
+            let length = usize::from(u16::from_be_bytes([*high, *low])).min(after.len());
+            let (bytes, after) = after.split_at(length);
+            at += f64::from(*pause) / 10.0;
+            let link = LINKS.iter().cycle().nth((*link).into()).copied().unwrap_or(1);
+            let length = u32::try_from(length).unwrap_or(u32::MAX);
+            engine.frame(Frame { at: Moment::from_secs(at), link, bytes, length }, &mut tell);
+            assert!(engine.open_flows() <= 8);
+            (rest, frames) = (after, frames + 1);
+        }
+        engine.finish(&mut tell);
+        let counters = engine.counters();
+        assert_eq!((engine.open_flows(), counters.frames), (0, frames), "{counters:?}");
+        assert_eq!((counters.flows, counters.packets), (flows, packets), "{counters:?}");
+    }
+}
+
+/// A capture: it is read to its end, or to where it makes no sense.
+pub fn file(bytes: &[u8]) {
+    let Ok(mut file) = File::read("fuzzed", Cursor::new(bytes.to_vec())) else { return };
+    let (mut told, mut read) = (0_u64, 0_u64);
+    while let Ok(true) = file.next(&mut |frame| {
+        assert!(frame.bytes.len() <= 1 << 24);
+        told += 1;
+    }) {
+        read += 1;
+    }
+    assert_eq!(told, read);
+}
 
 /// A log: lines are told in order, all are counted, and what was read is written and read again as
 /// the same.
@@ -107,6 +176,64 @@ fn logs() -> Vec<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_frame_or_capture_with_one_byte_changed_is_read_or_refused() {
+        change(frame, seeds::frames(), 3);
+        change(file, seeds::files(), 31);
+    }
+
+    /// Changes one byte of so many, and cuts off there.
+    fn change(read: fn(&[u8]), seeds: Vec<Vec<u8>>, step: usize) {
+        for seed in seeds {
+            read(&seed);
+            let places = (0..seed.len()).step_by(step);
+            for (at, change) in places.zip([0x01, 0x80, 0xff].iter().cycle()) {
+                let mut bytes = seed.clone();
+                bytes[at] ^= change;
+                read(&bytes);
+                read(&seed[..at]);
+            }
+        }
+    }
+
+    #[test]
+    fn the_frames_to_begin_with_reach_every_reader() {
+        use crate::Service::{Dhcp, Dns, Ftp, Http, Quic, Smtp, Ssh, Telnet, Tls};
+
+        let (mut services, mut links, mut told) = (Vec::new(), 0, [0; 3]);
+        let mut hellos = 0;
+        for seed in seeds::frames() {
+            let mut engine = Engine::new(Settings::default());
+            let mut tell = |seen: Seen| match seen {
+                Seen::Flow(flow) => {
+                    services.extend(flow.service);
+                    let tls = flow.metadata.and_then(|metadata| metadata.tls);
+                    hellos += usize::from(tls.is_some_and(|tls| tls.server_name.is_some()));
+                }
+                Seen::Dns(_) => told[0] += 1,
+                Seen::Arp(_) => told[1] += 1,
+                Seen::Dhcp(_) => told[2] += 1,
+            };
+            let mut rest = &seed[..];
+            while let Some(([link, _, high, low], after)) = rest.split_first_chunk::<4>() {
+                let (bytes, after) = after.split_at(u16::from_be_bytes([*high, *low]).into());
+                let link = LINKS[usize::from(*link)];
+                engine.frame(Frame { at: Moment(0), link, bytes, length: 60 }, &mut tell);
+                rest = after;
+            }
+            engine.finish(&mut tell);
+            let counters = engine.counters();
+            links += usize::from(counters.packets > 0);
+            assert_eq!(counters.malformed, 0, "{counters:?} {seed:?}");
+        }
+        for service in [Dns, Dhcp, Http, Smtp, Tls, Ssh, Ftp, Telnet, Quic] {
+            assert!(services.contains(&service), "{service:?} of {services:?}");
+        }
+        // Of SMTP, TLS and QUIC; all link types but the one that is not read.
+        assert_eq!((hellos, told[1], told[2]), (3, 2, 1), "{told:?}");
+        assert_eq!(links, 9 + 17);
+    }
 
     #[test]
     fn a_log_with_any_one_byte_changed_is_read_or_refused() {

@@ -15,6 +15,7 @@ mod text;
 mod tls;
 
 pub(crate) use arp::{arp, neighbour};
+pub(crate) use text::is_request;
 
 /// How many first bytes each way are put together, at most.
 const MOST: usize = 8192;
@@ -53,13 +54,23 @@ enum Reader {
 #[derive(Debug, Default)]
 struct Stream {
     bytes: Vec<u8>,
+    /// Where it starts, counted from the first byte of the conversation.
+    base: i64,
+    /// It starts with the first handshake.
+    waits: bool,
     done: bool,
 }
 
 impl Stream {
     /// Adds what comes next; what comes out of order ends the reading.
     fn add(&mut self, offset: i64, payload: &[u8]) -> bool {
-        let Ok(offset) = usize::try_from(offset) else { return false };
+        if self.waits {
+            if !recognise::is_hello(payload) {
+                return false;
+            }
+            (self.base, self.waits) = (offset, false);
+        }
+        let Ok(offset) = usize::try_from(offset.saturating_sub(self.base)) else { return false };
         let Some(known) = self.bytes.len().checked_sub(offset) else {
             self.done = true;
             return false;
@@ -175,7 +186,13 @@ fn tcp(
         open(record, reading, counters);
     }
     let Some(head) = &mut record.head else { return };
-    if head.reader == Reader::Open {
+    if head.turns_to_tls(record.service) && recognise::is_hello(payload) {
+        if !head.listen(reading) {
+            counters.unread_heads += 1;
+            record.deaf = true;
+            return;
+        }
+    } else if head.reader == Reader::Open {
         let service = recognise::tcp(ports, way, payload);
         record.service = service.or(record.service);
         head.reader = reader(record.service);
@@ -236,6 +253,34 @@ fn open(record: &mut Record, reading: &mut Reading, counters: &mut Counters) {
 }
 
 impl Head {
+    /// Whether a handshake may come after something else: STARTTLS, or a proxy that was asked.
+    fn turns_to_tls(&self, service: Option<crate::Service>) -> bool {
+        match self.reader {
+            Reader::Login => true,
+            Reader::Open => service.is_some(),
+            Reader::Http => {
+                let http = self.metadata.as_ref().and_then(|metadata| metadata.http.as_ref());
+                http.is_some_and(|http| http.requests.iter().any(|it| it.method == "CONNECT"))
+            }
+            Reader::Tls | Reader::Ssh | Reader::Quic => false,
+        }
+    }
+
+    /// Puts together the handshakes that begin now, where there is room.
+    fn listen(&mut self, reading: &mut Reading) -> bool {
+        if !self.counted {
+            if reading.open >= reading.most {
+                return false;
+            }
+            reading.open += 1;
+            self.counted = true;
+        }
+        self.reader = Reader::Tls;
+        self.packets = 0;
+        self.streams = [(); 2].map(|()| Stream { waits: true, ..Stream::default() });
+        true
+    }
+
     /// Leaves its place to another.
     fn release(&mut self, reading: &mut Reading) {
         if std::mem::take(&mut self.counted) {

@@ -32,6 +32,7 @@ mod link;
 mod packet;
 mod ports;
 mod record;
+mod redact;
 mod table;
 mod tcp;
 mod tunnel;

@@ -5,6 +5,7 @@ use crate::{
     history::History,
     inspect::Head,
     packet::{Outer, Packet, Side},
+    redact::redact,
     tcp::{Conversation, Step},
 };
 
@@ -251,6 +252,8 @@ impl Record {
     fn flow(&mut self, ended: Ended, metadata: Option<Box<Metadata>>) -> Flow {
         let state = self.state();
         let [mut forward, mut reverse] = std::mem::take(&mut self.ways);
+        redact(self.service, 0, &mut forward.first);
+        redact(self.service, 1, &mut reverse.first);
         if let Some(conversation) = &self.tcp {
             let [told_forward, told_reverse] = self.told;
             forward.payload = conversation.payload(0).saturating_sub(told_forward);

@@ -19,7 +19,8 @@ pub struct Settings {
     pub linger: f64,
     /// Seconds after which a conversation that goes on is told in parts; 0 for never.
     pub active: f64,
-    /// How many of the first payload bytes each way are kept.
+    /// How many of the first payload bytes each way are kept; logins, cookies and queries in them are
+    /// overwritten with `*`.
     pub payload_bytes: usize,
     /// Whether packets with a wrong checksum are left out. A card that computes checksums itself
     /// makes all that this host sends look wrong.

@@ -122,7 +122,7 @@ impl Analyzer {
     fn ask(&mut self, tell: &mut impl FnMut(Told)) {
         let Some(judge) = &mut self.judge else { return };
         for (verdict, evidence) in judge.ask() {
-            self.verdicts += u64::from(evidence.is_some());
+            self.verdicts += u64::from(verdict.attack);
             tell(Told::Verdict(verdict));
             self.evidence.extend(evidence);
         }

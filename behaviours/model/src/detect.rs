@@ -52,7 +52,7 @@ pub use brute_force::BruteForce;
 pub use cleartext::Cleartext;
 pub use dga::Dga;
 pub use dns_tunnel::DnsTunnel;
-pub use evidence::{Evidence, Example, Reason, Severity};
+pub use evidence::{Bound, Evidence, Example, Reason, Severity};
 pub use exfiltration::Exfiltration;
 pub use home::Home;
 pub use horizontal_scan::HorizontalScan;

@@ -22,6 +22,7 @@ use capture::{Flow, Moment};
 pub use context::Bounds;
 use context::Context;
 pub use names::{COUNT, Feature, NAMES, VERSION, hash};
+pub(crate) use recent::Recent;
 
 /// The features of one conversation, in the order of [`NAMES`].
 pub type Row = [f32; COUNT];

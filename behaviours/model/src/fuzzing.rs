@@ -8,12 +8,15 @@
     reason = "what must not happen is to be found"
 )]
 
-use std::fmt;
+use std::{fmt, path::Path};
+
+use capture::Moment;
 
 use crate::{
     COUNT,
     card::Card,
     explain::explain,
+    intel::{Defaults, Format, Intelligence, Loaded, What},
     onnx,
     score::{Native, Scorer},
 };
@@ -39,6 +42,7 @@ impl fmt::Debug for Target {
 pub const TARGETS: &[Target] = &[
     Target { name: "onnx", read: onnx, seeds: models },
     Target { name: "card", read: card, seeds: cards },
+    Target { name: "intel", read: intel, seeds: lists },
 ];
 
 /// A model: what can be made ready answers for each row, the same each time, or says why not.
@@ -65,6 +69,54 @@ pub fn card(bytes: &[u8]) {
     let Ok(card) = Card::read(text) else { return };
     let written = serde_json::to_string(&card).expect("a card can be written");
     assert_eq!(Card::read(&written).ok(), Some(card), "{written}");
+}
+
+/// A list, read as each of the formats: all entries are counted, no bound is passed, and an indicator
+/// is written as it is read.
+pub fn intel(bytes: &[u8]) {
+    const MOST: usize = 16;
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let all = [Format::Plain, Format::Csv, Format::Misp, Format::Stix, Format::Warninglist];
+    assert!(all.contains(&Format::of(Path::new("list.csv"), text)));
+    for format in all {
+        let mut known = Intelligence::new(MOST);
+        let loads = [
+            known.load(format, text, &Defaults::default(), Moment(0)),
+            known.good(format, text),
+            known.warn(format, text),
+        ];
+        for loaded in &loads {
+            let Loaded { told, wrong, not_understood, .. } = loaded;
+            assert!(told.len() <= Loaded::TOLD.min(wrong + not_understood), "{loaded:?}");
+        }
+        let [first, ..] = &loads;
+        assert_eq!(first.taken, known.len(), "{first:?}");
+        assert!(known.len() <= MOST, "{first:?}");
+        for found in known.known() {
+            let what = &found.indicator.what;
+            let again = match what {
+                What::Ja3(print) => What::ja3(print),
+                // A path may end in what is taken off around a whole entry.
+                What::Url(url) => What::url(&format!("http://{url}")).map(|_| what.clone()),
+                what => What::read(&what.value()),
+            };
+            assert_eq!(again.as_ref(), Ok(what));
+            assert!((0.0..=1.0).contains(&found.indicator.confidence), "{found:?}");
+        }
+    }
+}
+
+fn lists() -> Vec<Vec<u8>> {
+    let texts: [&str; 5] = [
+        "# bad\n192.0.2.1\n198.51.100.0/24 ; a net\nbad[.]example\nhxxp://x.example/a?b\n0.0.0.0 ads.example\n\
+         t13d1516h2_8daaf6152771_b186095e22b6\nd41d8cd98f00b204e9800998ecf8427e\n",
+        "ioc;type;confidence;valid_until;source\n\"192.0.2.1\";ip;90;2026-01-01;\"a;b\"\n\
+         e7d705a3286e19ea42f587b344ee6865;ja3;0.5;1767225600;x\n2001:db8::/32,,,\n",
+        r#"{"response":[{"Event":{"info":"x","Attribute":[{"type":"ip-dst|port","value":"192.0.2.1|80","to_ids":true},{"type":"domain","value":"bad.example","to_ids":true},{"type":"ja3-fingerprint-md5","value":"e7d705a3286e19ea42f587b344ee6865","to_ids":true}],"Object":[{"Attribute":[{"type":"url","value":"http://b.example/x","to_ids":true}]}]}}]}"#,
+        r#"{"type":"bundle","objects":[{"type":"indicator","pattern_type":"stix","pattern":"[ipv4-addr:value = '192.0.2.1' OR domain-name:value IN ('bad.example', 'c.example')] AND [url:value = 'http://b.example/x']","valid_from":"2026-01-01T00:00:00Z","valid_until":"2027-01-01T00:00:00Z","confidence":80}]}"#,
+        r#"{"name":"x","type":"cidr","matching_attributes":["ip-dst"],"list":["192.0.2.0/24","a.example"]}"#,
+    ];
+    texts.map(|it| it.as_bytes().to_vec()).into()
 }
 
 fn models() -> Vec<Vec<u8>> {

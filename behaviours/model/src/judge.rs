@@ -13,10 +13,11 @@ use serde_json::{Value, json};
 use crate::{
     Row,
     calibrate::{Calibration, Gate, Phase, Site},
-    card::{Card, CardError},
-    detect::{Evidence, Example, Kind, Reason, Severity},
+    card::{Card, CardError, Thresholds},
+    detect::{Evidence, Example, Severity},
     drift::Drift,
     explain::{Explanation, explain},
+    heap::{Heap, Heaped, squeezed},
     onnx,
     score::{ScoreError, Scorer, scorer},
 };
@@ -35,6 +36,8 @@ pub struct Judge {
     card: Card,
     site: Site,
     drift: Option<Drift>,
+    /// What sources did before, where it is known what that means.
+    heap: Option<Heap>,
     gates: HashMap<IpAddr, Gate>,
     explained: HashSet<(IpAddr, IpAddr, u16)>,
     rows: Vec<Row>,
@@ -75,15 +78,22 @@ pub enum JudgeError {
     /// It does not fit.
     #[error(transparent)]
     Card(#[from] CardError),
+    /// What is known of heaped scores cannot be read.
+    #[error("`evidence.json` cannot be read; right would be what `vedette model train` writes")]
+    Heaped(#[source] serde_json::Error),
 }
 
 impl Judge {
     /// With that model, and the card that lies beside it, else the one in it. A model without a card
     /// is taken as it is: its owner answers for it.
+    ///
+    /// `heaped` is what training found of scores to which it adds what a source did before
+    /// (`evidence.json`); without it a score is the model's own.
     pub fn new(
         name: &str,
         model: &[u8],
         card: Option<&str>,
+        heaped: Option<&str>,
         learn: Calibration,
     ) -> Result<Self, JudgeError> {
         let card = if let Some(json) = card {
@@ -92,13 +102,17 @@ impl Judge {
             let onnx = onnx::read(model).map_err(ScoreError::from)?;
             Card::within(&onnx)?.unwrap_or_else(|| Card::unknown(name))
         };
-        let site = Site::new(learn, card.thresholds);
+        let heaped: Option<Heaped> =
+            heaped.map(serde_json::from_str).transpose().map_err(JudgeError::Heaped)?;
+        let thresholds = heaped.as_ref().map_or(card.thresholds, |heaped| heaped.thresholds);
+        let site = Site::new(learn, thresholds);
         let drift = Drift::new(&card.histograms);
         Ok(Self {
             scorer: scorer(model)?,
             card,
             site,
             drift,
+            heap: heaped.map(|_| Heap::default()),
             gates: HashMap::new(),
             explained: HashSet::new(),
             rows: Vec::with_capacity(BATCH),
@@ -110,9 +124,16 @@ impl Judge {
 
     /// With the model that comes with this program.
     pub fn standard(learn: Calibration) -> Result<Self, JudgeError> {
+        let (model, card) = Self::shipped();
+        let heaped = include_str!("../models/evidence.json");
+        Self::new("standard", model, Some(card), Some(heaped), learn)
+    }
+
+    /// The model that comes with this program (ONNX), and its card (JSON).
+    pub fn shipped() -> (&'static [u8], &'static str) {
         let model = include_bytes!("../models/model.onnx");
         let card = include_str!("../models/model.card.json");
-        Self::new("standard", model, Some(card), learn)
+        (model, card)
     }
 
     /// Its name and version.
@@ -156,6 +177,13 @@ impl Judge {
             self.failure = Some(error.to_string());
             return Vec::new();
         }
+        if let Some(heap) = &mut self.heap {
+            for (waiting, score) in waiting.iter().zip(&mut scores) {
+                let Example { originator, responder, .. } = waiting.example;
+                let heaped = heap.score(originator.address, responder.port, waiting.end, *score);
+                *score = squeezed(heaped);
+            }
+        }
         let asked = waiting.iter().zip(&rows).zip(scores);
         asked.map(|((waiting, row), score)| self.judge(*waiting, row, score)).collect()
     }
@@ -168,7 +196,8 @@ impl Judge {
                 Verdict { flow: example, score, threshold: None, attack: false, why: None };
             return (verdict, None);
         }
-        let threshold = self.site.thresholds().attack;
+        let (own, here) = (self.card.thresholds, self.site.thresholds());
+        let threshold = here.attack;
         if self.gates.len() >= HOSTS {
             self.gates.clear();
         }
@@ -176,7 +205,10 @@ impl Judge {
         gate.pass(score, threshold);
         let attack = gate.is_above();
         let why = if attack { self.explain(&example, row) } else { None };
-        let evidence = attack.then(|| evidence(&example, end, score, threshold, why.as_ref()));
+        let evidence = severity(score, attack, own, here).map(|severity| {
+            let held = if severity == Severity::Low { here.suspect } else { threshold };
+            evidence(waiting, severity, score, held, why.as_ref())
+        });
         (Verdict { flow: example, score, threshold: Some(threshold), attack, why }, evidence)
     }
 
@@ -211,34 +243,59 @@ impl Judge {
     }
 }
 
+/// What a score means: an attack is high; what wavers below the threshold of one is medium; what is
+/// only suspect is odd.
+fn severity(score: f32, is_above: bool, own: Thresholds, here: Thresholds) -> Option<Severity> {
+    if score >= own.attack && score >= here.attack {
+        return Some(Severity::High);
+    }
+    if is_above {
+        return Some(Severity::Medium);
+    }
+    (score >= own.suspect && score >= here.suspect).then_some(Severity::Low)
+}
+
 fn evidence(
-    flow: &Example,
-    end: Moment,
+    waiting: Waiting,
+    severity: Severity,
     score: f32,
     threshold: f32,
     why: Option<&Explanation>,
 ) -> Evidence {
-    let mut reasons = vec![Reason::new("score", score.into(), threshold.into())];
-    if let Some(why) = why {
-        let each = why.reasons.iter();
-        reasons.extend(each.map(|reason| Reason::plain(reason.feature, reason.value.into())));
+    let reasons = why.map_or(&[][..], |why| &why.reasons);
+    let named: Vec<(&str, f64)> =
+        reasons.iter().map(|reason| (reason.feature, reason.value.into())).collect();
+    let figures = [score.into(), threshold.into()];
+    let mut told = Evidence::verdict(&waiting.example, waiting.end, severity, figures, &named);
+    if !reasons.is_empty() {
+        let meanings: Vec<&str> = reasons.iter().map(|reason| reason.meaning).collect();
+        told.note = Some(meanings.join("; "));
     }
-    let meanings = why.map(|why| {
-        let each = why.reasons.iter().map(|reason| reason.meaning);
-        each.collect::<Vec<_>>().join("; ")
-    });
-    Evidence {
-        detector: Kind::Model,
-        subject: flow.originator.address,
-        severity: Severity::High,
-        confidence: score.into(),
-        technique: None,
-        why: reasons,
-        note: meanings,
-        peers: vec![flow.responder.address],
-        first: flow.start,
-        last: end,
-        flows: 1,
-        examples: vec![*flow],
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWN: Thresholds = Thresholds { attack: 0.6, suspect: 0.3 };
+
+    #[test]
+    fn a_score_is_an_attack_a_waverer_a_suspicion_or_nothing() {
+        let here = Thresholds { attack: 0.8, suspect: 0.5 };
+        let at = |score, is_above| severity(score, is_above, OWN, here);
+        assert_eq!(at(0.8, true), Some(Severity::High));
+        assert_eq!(at(0.79, true), Some(Severity::Medium));
+        assert_eq!(at(0.79, false), Some(Severity::Low));
+        assert_eq!(at(0.5, false), Some(Severity::Low));
+        assert_eq!(at(0.49, false), None);
+    }
+
+    #[test]
+    fn a_site_that_was_learnt_with_another_model_does_not_lower_the_threshold() {
+        let here = Thresholds { attack: 0.2, suspect: 0.1 };
+        assert_eq!(severity(0.6, true, OWN, here), Some(Severity::High));
+        assert_eq!(severity(0.59, true, OWN, here), Some(Severity::Medium));
+        assert_eq!(severity(0.29, false, OWN, here), None);
     }
 }

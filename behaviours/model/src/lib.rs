@@ -6,6 +6,7 @@
 //! All evidence adds up to [`alert`]s.
 
 mod analyzer;
+mod heap;
 mod judge;
 
 pub mod alert;
@@ -24,4 +25,5 @@ pub mod score;
 
 pub use analyzer::{Analyzer, Memory, Settings, Told};
 pub use features::{Bounds, COUNT, Extractor, Feature, NAMES, Row, VERSION, hash};
+pub use heap::{Heap, Heaped, squeezed};
 pub use judge::{Judge, JudgeError, Verdict};

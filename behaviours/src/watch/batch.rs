@@ -66,9 +66,10 @@ impl Batch {
         capture: &str,
         number: u64,
         unsent: u64,
+        past: bool,
     ) -> Result<Traffic, std::io::Error> {
         let packed = STANDARD.encode(self.packer.finish()?);
-        Ok(Traffic { capture: capture.to_owned(), number, count: self.count, unsent, packed })
+        Ok(Traffic { capture: capture.to_owned(), number, count: self.count, unsent, past, packed })
     }
 }
 
@@ -116,7 +117,7 @@ mod tests {
         for number in 0..200 {
             assert!(!batch.add(&claim(number)).unwrap());
         }
-        let traffic = batch.seal("one", 7, 3).unwrap();
+        let traffic = batch.seal("one", 7, 3, true).unwrap();
         assert_eq!((traffic.count, traffic.number, traffic.unsent), (200, 7, 3));
         assert!(traffic.packed.len() < 20_000, "{}", traffic.packed.len());
         let seen: Vec<Seen> = (0..200).map(claim).collect();
@@ -147,8 +148,14 @@ mod tests {
             (packed(b"{\"flow\":{}}\n"), "line 1 of `packed`"),
             (packed(&zeros), "holds more than"),
         ] {
-            let traffic =
-                Traffic { capture: String::new(), number: 0, count: 0, unsent: 0, packed: text };
+            let traffic = Traffic {
+                capture: String::new(),
+                number: 0,
+                count: 0,
+                unsent: 0,
+                past: false,
+                packed: text,
+            };
             let error = open(&traffic).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
         }

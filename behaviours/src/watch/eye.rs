@@ -3,7 +3,7 @@
 use std::{
     path::PathBuf,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
@@ -75,7 +75,6 @@ pub(super) struct Eye {
     news: mpsc::Receiver<News>,
     stop: Arc<AtomicBool>,
     unsent: Arc<AtomicU64>,
-    memory: Arc<Mutex<Option<Value>>>,
 }
 
 impl Drop for Eye {
@@ -135,7 +134,6 @@ impl Eye {
         }
         let (sender, news) = mpsc::channel(NEWS);
         let unsent = Arc::new(AtomicU64::new(0));
-        let kept = Arc::new(Mutex::new(None));
         let mut look = Look {
             name,
             engine: Engine::new(capture),
@@ -148,12 +146,12 @@ impl Eye {
                 capture: Uuid::new_v4().to_string(),
                 number: 0,
                 told_unsent: 0,
+                is_past,
                 gone: false,
             },
             every,
             stop: Arc::clone(&stop),
             unsent: Arc::clone(&unsent),
-            memory: Arc::clone(&kept),
             since: Moment::default(),
             until: Moment::default(),
         };
@@ -161,7 +159,7 @@ impl Eye {
             .name("watch".to_owned())
             .spawn(move || look.run(opened))
             .map_err(EyeError::Thread)?;
-        Ok(Self { news, stop, unsent, memory: kept })
+        Ok(Self { news, stop, unsent })
     }
 
     /// The next piece of news; `None` when the watch is over.
@@ -169,14 +167,14 @@ impl Eye {
         self.news.recv().await
     }
 
+    /// Has the thread come to its end: what it still has comes as news.
+    pub(super) fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
     /// So many could not be sent.
     pub(super) fn unsent(&self, count: u32) {
         self.unsent.fetch_add(count.into(), Ordering::Relaxed);
-    }
-
-    /// What was known lately.
-    pub(super) fn memory(&self) -> Option<Value> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -188,7 +186,6 @@ struct Look {
     every: Duration,
     stop: Arc<AtomicBool>,
     unsent: Arc<AtomicU64>,
-    memory: Arc<Mutex<Option<Value>>>,
     since: Moment,
     until: Moment,
 }
@@ -203,6 +200,7 @@ struct Mind {
     capture: String,
     number: u64,
     told_unsent: u64,
+    is_past: bool,
     /// Nobody listens any more.
     gone: bool,
 }
@@ -210,11 +208,13 @@ struct Mind {
 impl Look {
     fn run(&mut self, opened: Opened) {
         let is_live = matches!(opened, Opened::Live(_));
+        let is_cut = |look: &Self| !is_live && look.is_stopped();
         let ended = match opened {
             Opened::Live(live) => self.live(*live),
             Opened::Files(files) => self.files(files),
         };
-        if (!is_live && !self.is_stopped()) || ended.is_some() {
+        // What goes on when a live watch is stopped is told as it is.
+        if !is_cut(self) {
             let mut tell = |seen: Seen| self.mind.see(seen);
             self.engine.finish(&mut tell);
             self.mind.pass(self.until);
@@ -226,9 +226,6 @@ impl Look {
         }
         // What still waits has to reach the behaviour before the way out closes.
         while !self.mind.gone && self.mind.outlet.flush().is_ok() && !self.mind.outlet.has_room() {
-            if self.stop.load(Ordering::Relaxed) {
-                return;
-            }
             rest();
         }
     }
@@ -268,7 +265,6 @@ impl Look {
                 self.report(Some(kernel));
             }
         }
-        self.remember();
         None
     }
 
@@ -330,7 +326,6 @@ impl Look {
             );
             return;
         }
-        *self.memory.lock().unwrap_or_else(PoisonError::into_inner) = Some(memory.clone());
         self.mind.tell(News::Memory(memory));
     }
 }
@@ -392,7 +387,7 @@ impl Mind {
         let batch = std::mem::take(&mut self.batch);
         let all = self.waiting.fate.unsent() + unsent;
         let since = all.saturating_sub(self.told_unsent);
-        match batch.seal(&self.capture, self.number, since) {
+        match batch.seal(&self.capture, self.number, since, self.is_past) {
             Ok(traffic) => {
                 self.told_unsent = all;
                 self.number += 1;

@@ -123,8 +123,9 @@ fn judge(arguments: &arguments::Analyze, settings: &Settings) -> Result<Option<J
             };
             let bytes = fs::read(path).map_err(cannot)?;
             let card = fs::read_to_string(path.with_extension("card.json")).ok();
+            let heaped = fs::read_to_string(path.with_extension("evidence.json")).ok();
             let name = path.file_stem().unwrap_or_default().to_string_lossy();
-            Judge::new(&name, &bytes, card.as_deref(), learn)
+            Judge::new(&name, &bytes, card.as_deref(), heaped.as_deref(), learn)
         }
     };
     let mut judge = made.map_err(Failure::call)?;

@@ -28,10 +28,21 @@ pub(crate) async fn act(
     path: &[&str],
     body: Option<&Value>,
 ) -> Result<Value, Failure> {
+    act_with(reach, method, path, &[], body).await
+}
+
+/// The same, with what stands after the `?`.
+pub(crate) async fn act_with(
+    reach: &Reach,
+    method: Method,
+    path: &[&str],
+    query: &[(&str, &str)],
+    body: Option<&Value>,
+) -> Result<Value, Failure> {
     let own = reach.data.join("admin.token");
     let token_file = reach.token_file.clone().or_else(|| own.exists().then_some(own));
     let reach = Reach { url: reach.url.clone(), token_file, data: reach.data.clone() };
-    send(&reach, method, path, &[], body).await
+    send(&reach, method, path, query, body).await
 }
 
 async fn send(

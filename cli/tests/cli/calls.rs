@@ -33,7 +33,7 @@ fn every_mistake_of_a_file_is_told_at_once() {
       `colour`: unknown key; there are: role, jid, password_file, server, ca, reports_to, registrar, contacts, subscriptions, operators, presence, duties, wants, pubsub, labels, state, trust, sealing, behaviour
       `jid`: `probe1` is not an account such as "probe1@vedette.local"
       `password_file`: cannot read `DIR/nowhere`: No such file or directory (os error 2)
-      `behaviour[1].run`: no behaviour `sniff`; there are: check, heartbeat, machine
+      `behaviour[1].run`: no behaviour `sniff`; there are: check, heartbeat, machine, watch
       `behaviour[2].shell`: unknown key; there are: command, check, every, at, schedule, jitter, timeout, expect, parse, type, max_output
       `behaviour[2].command`: missing, and no `check` either; for example `command = ["ss", "-ltn"]`
       `behaviour[2].every`: `30` is not a time longer than nothing and up to a year, such as "30s" (invalid type: integer `30`, expected a string)

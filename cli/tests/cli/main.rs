@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod alerts;
 mod browser;
 mod calls;
 mod capture;

@@ -21,7 +21,7 @@ async fn the_demonstration_walks_from_a_check_to_a_proof_that_openssl_accepts() 
         let agents = platform.get("/api/v1/agents").await;
         let all = agents["items"].as_array()?;
         let present = all.iter().filter(|it| it["presence"] == "available");
-        (present.count() == 4 && all.iter().all(|it| it["behaviours"][0]["diagram"].is_object()))
+        (present.count() == 6 && all.iter().all(|it| it["behaviours"][0]["diagram"].is_object()))
             .then_some(agents)
     })
     .await;

@@ -18,13 +18,10 @@ fn detectors(alert: &Value) -> Vec<String> {
 async fn told(platform: &Platform, source: &str) -> BTreeSet<String> {
     let list = platform.get(&format!("/api/v1/items?type=alert&source={source}&limit=100")).await;
     let mut names = BTreeSet::new();
-    for item in list["items"].as_array().unwrap() {
+    for item in list["items"].as_array().unwrap_or_else(|| panic!("{list}")) {
         let uuid = item["uuid"].as_str().unwrap();
         let item = platform.get(&format!("/api/v1/items/{uuid}")).await;
-        let alert = item
-            .pointer("/payload/change/alert")
-            .or_else(|| item.pointer("/item/payload/change/alert"));
-        names.extend(detectors(alert.unwrap()));
+        names.extend(detectors(&item["record"]["payload"]["change"]["alert"]));
     }
     names
 }

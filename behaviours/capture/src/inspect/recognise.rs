@@ -54,6 +54,11 @@ pub(super) fn tcp(ports: [u16; 2], way: usize, payload: &[u8]) -> Option<Service
     }
 }
 
+/// Whether a hello of TLS starts here, of either side.
+pub(super) fn is_hello(payload: &[u8]) -> bool {
+    matches!(payload, [0x16, 3, 0..=4, _, _, 1 | 2, ..])
+}
+
 /// Over UDP.
 pub(super) fn udp(ports: [u16; 2], payload: &[u8]) -> Option<Service> {
     let has = |port| ports.contains(&port);

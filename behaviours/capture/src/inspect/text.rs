@@ -21,7 +21,7 @@ const METHODS: [&[u8]; 14] = [
 ];
 
 /// Whether it starts as a request of HTTP/1 does.
-pub(super) fn is_request(payload: &[u8]) -> bool {
+pub(crate) fn is_request(payload: &[u8]) -> bool {
     payload.first().is_some_and(u8::is_ascii_uppercase)
         && METHODS.iter().any(|method| payload.starts_with(method))
 }

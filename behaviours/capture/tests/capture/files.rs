@@ -120,7 +120,21 @@ fn pcapng() -> Vec<u8> {
 #[test]
 fn each_interface_of_a_pcapng_has_its_own_clock() {
     let (frames, _) = read(pcapng());
-    assert_eq!(frames, [(2_000_000_000, 7, 60), (3_603_000_000_000, 8, 60)]);
+    assert_eq!(frames[..2], [(2_000_000_000, 7, 60), (3_603_000_000_000, 8, 60)]);
+}
+
+#[test]
+fn a_frame_of_an_interface_that_is_not_described_is_counted_as_unread() {
+    let mut file = File::read("test", Cursor::new(pcapng())).unwrap();
+    let mut engine = capture::Engine::new(capture::Settings::default());
+    while file.next(&mut |frame| engine.frame(frame, &mut |_| {})).unwrap() {}
+    assert_eq!((engine.counters().frames, engine.counters().unread), (3, 1));
+}
+
+#[test]
+fn a_frame_of_a_file_without_interfaces_is_one_of_none() {
+    let mut file = File::read("test", Cursor::new(pcapng()[..28].to_vec())).unwrap();
+    assert!(!file.next(&mut |_| {}).unwrap());
 }
 
 #[test]
@@ -139,6 +153,6 @@ fn several_captures_are_read_in_order_of_time_and_a_broken_one_does_not_stop_the
     ];
     let (mut order, mut failures) = (Vec::new(), 0);
     merge(files, &mut |frame| order.push(frame.bytes[0]), &mut |_| failures += 1);
-    assert_eq!(order, [1, 7, 3, 4, 5, 8]);
+    assert_eq!(order, [1, 7, 3, 4, 5, 8, 9]);
     assert_eq!(failures, 1);
 }

@@ -105,6 +105,38 @@ fn a_hello_of_tls_is_put_together_out_of_its_segments() {
 }
 
 #[test]
+fn a_hello_is_read_after_another_protocol_made_way_for_it() {
+    let hello = hello(b"secret.example");
+    let (first, rest) = hello.split_at(30);
+    let after = |port, said: &[(bool, &[u8])]| {
+        let mut cable = Cable::new(Settings { max_heads: 1, ..Settings::default() });
+        talk(&mut cable, port, &[said, &[(true, first), (true, rest)]].concat());
+        let flow = cable.flows().remove(0);
+        let tls = flow.metadata.and_then(|metadata| metadata.tls);
+        (flow.service, tls.and_then(|tls| tls.server_name))
+    };
+    let told = |service| (Some(service), Some("secret.example".to_owned()));
+    let mail: [(bool, &[u8]); 3] =
+        [(false, b"220 x ESMTP\r\n"), (true, b"STARTTLS\r\n"), (false, b"220 go\r\n")];
+    assert_eq!(after(587, &mail), told(Service::Smtp));
+    let proxy: [(bool, &[u8]); 2] =
+        [(true, b"CONNECT a:443 HTTP/1.1\r\n\r\n"), (false, b"HTTP/1.1 200 OK\r\n\r\n")];
+    assert_eq!(after(8080, &proxy), told(Service::Http));
+    let socks: [(bool, &[u8]); 2] = [(true, b"\x05\x01\x00"), (false, b"\x05\x00")];
+    assert_eq!(after(1080, &socks), told(Service::Socks));
+    // A body that looks like one is none where no proxy was asked.
+    let page: [(bool, &[u8]); 1] = [(true, b"POST /x HTTP/1.1\r\n\r\n")];
+    assert_eq!(after(80, &page), (Some(Service::Http), None));
+}
+
+#[test]
+fn what_is_kept_of_payload_has_no_secrets() {
+    let mut cable = Cable::new(Settings { payload_bytes: 200, ..Settings::default() });
+    talk(&mut cable, 21, &[(false, b"220 ready\r\n"), (true, b"USER me\r\nPASS sesame\r\n")]);
+    assert_eq!(cable.flows()[0].forward.first, b"USER me\r\nPASS ******\r\n");
+}
+
+#[test]
 fn nothing_is_read_where_that_is_said() {
     let mut cable = Cable::new(Settings { metadata: false, ..Settings::default() });
     talk(&mut cable, 443, &[(true, &hello(b"secret.example"))]);

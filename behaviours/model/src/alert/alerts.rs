@@ -412,6 +412,49 @@ mod tests {
         let mut alerts = alerts();
         assert!(changes(&mut alerts, (0..4).map(verdict)).is_empty());
         assert_eq!(changes(&mut alerts, [verdict(4)]).len(), 1);
+        // Whatever the model's threshold is.
+        let flow = crate::detect::Example {
+            start: at(0.0),
+            originator: capture::Endpoint { address: "10.0.0.1".parse().unwrap(), port: 1 },
+            responder: capture::Endpoint { address: "192.0.2.1".parse().unwrap(), port: 2 },
+            protocol: capture::Protocol::TCP,
+        };
+        let verdict = || Evidence::verdict(&flow, at(0.0), Severity::High, [0.21, 0.2], &[]);
+        let mut alerts = self::alerts();
+        assert!(changes(&mut alerts, [verdict()]).is_empty());
+        assert_eq!(changes(&mut alerts, [(); 4].map(|()| verdict())).len(), 1);
+    }
+
+    #[test]
+    fn a_peer_weighs_in_full_once_whatever_the_model_explains_and_the_first_explanation_stays() {
+        let verdict = |n: u32| Evidence {
+            note: (n == 0).then(|| "it sends much".to_owned()),
+            flows: 1,
+            ..evidence(Kind::Model, Severity::High, 0.9, 0.0)
+        };
+        let mut alerts = alerts();
+        changes(&mut alerts, (0..20).map(verdict));
+        let alert = alerts.open(at(0.0)).next().unwrap();
+        assert!((alert.score - 0.72).abs() < 1e-9, "{}", alert.score);
+        assert_eq!((alert.evidence.len(), alert.flows), (1, 20));
+        assert_eq!(alert.evidence.first().unwrap().note.as_deref(), Some("it sends much"));
+    }
+
+    #[test]
+    fn suspicions_of_a_model_open_nothing_alone_and_do_not_lessen_an_attack() {
+        let of = |severity| move |n: u32| evidence(Kind::Model, severity, 0.9, f64::from(n) * 0.1);
+        let elsewhere = |n: u32| Evidence {
+            peers: vec![IpAddr::V4((0xC000_0200 + n).into())],
+            ..of(Severity::Low)(n)
+        };
+        let mut alerts = alerts();
+        assert!(changes(&mut alerts, (0..50).map(of(Severity::Low))).is_empty());
+        assert!(changes(&mut alerts, (0..50).map(elsewhere)).is_empty());
+        let mut alerts = self::alerts();
+        changes(&mut alerts, (0..5).map(of(Severity::High)));
+        let before = alerts.total("10.0.0.1".parse().unwrap(), at(0.5));
+        changes(&mut alerts, [of(Severity::Low)(5)]);
+        assert!(alerts.total("10.0.0.1".parse().unwrap(), at(0.5)) >= before);
     }
 
     #[test]

@@ -61,7 +61,7 @@ impl File {
         let same = |piece: &&mut Piece| is_same(&piece.evidence, &evidence);
         if let Some(piece) = self.pieces.iter_mut().find(same) {
             piece.times = piece.times.saturating_add(1);
-            piece.evidence = evidence;
+            piece.renew(evidence);
             return;
         }
         if self.pieces.len() >= PIECES {
@@ -202,6 +202,23 @@ impl File {
 }
 
 impl Piece {
+    /// Takes in what is told again. Of a model the first explanation stays, and the worst severity:
+    /// it explains a peer once.
+    fn renew(&mut self, mut evidence: Evidence) {
+        if evidence.detector == Kind::Model {
+            let before = &mut self.evidence;
+            evidence.flows = evidence.flows.saturating_add(before.flows);
+            evidence.first = evidence.first.min(before.first);
+            evidence.last = evidence.last.max(before.last);
+            evidence.severity = evidence.severity.max(before.severity);
+            if before.note.is_some() {
+                evidence.note = before.note.take();
+                evidence.why = std::mem::take(&mut before.why);
+            }
+        }
+        self.evidence = evidence;
+    }
+
     /// What it weighs now: half of it after each half-life.
     fn weight(&self, now: Moment, settings: &Accumulation) -> f64 {
         let age = now.since(self.evidence.last).max(0.0);
@@ -215,14 +232,21 @@ impl Piece {
 }
 
 /// Whether one piece tells again what the other told: the same detector on the same matter, at times
-/// that touch. A model judges conversation by conversation; its matter is the peer.
+/// that touch. A model judges conversation by conversation; its matter is the peer, and whether that
+/// is suspect or attacks, explained or not.
 fn is_same(one: &Evidence, other: &Evidence) -> bool {
     let touch = one.first <= other.last && other.first <= one.last;
     let port = |evidence: &Evidence| {
         evidence.why.iter().find(|reason| reason.name == "port").map(|reason| reason.value)
     };
+    if one.detector == Kind::Model {
+        let attacks = |evidence: &Evidence| evidence.severity >= Severity::Medium;
+        return other.detector == Kind::Model
+            && one.peers.first() == other.peers.first()
+            && attacks(one) == attacks(other);
+    }
     one.detector == other.detector
-        && (touch || one.detector == Kind::Model)
+        && touch
         && one.peers.first() == other.peers.first()
         && one.note == other.note
         && port(one) == port(other)

@@ -122,7 +122,7 @@ impl Detector for Detect {
         }
         let why = vec![
             Reason::new("changes", f64::from(address.changes), f64::from(self.settings.changes)),
-            Reason::new("since_old_card_s", since, self.settings.within_s),
+            Reason::within("since_old_card_s", since, self.settings.within_s),
             Reason::plain("gateway", f64::from(u8::from(address.gateway))),
             Reason::plain("pin_broken", f64::from(u8::from(breaks_pin))),
             Reason::plain("unasked", f64::from(u8::from(unasked))),

@@ -157,8 +157,8 @@ impl Detector for Detect {
         }
         let why = vec![
             Reason::new("score", score.total(), settings.score),
-            Reason::new("variation", score.variation.min(1e6), settings.variation),
-            Reason::new("prevalence", prevalence.unwrap_or(1.0), settings.prevalence),
+            Reason::within("variation", score.variation.min(1e6), settings.variation),
+            Reason::within("prevalence", prevalence.unwrap_or(1.0), settings.prevalence),
             Reason::plain("calls", long(caller.rhythm.count)),
             Reason::plain("gap_s", score.gap_s),
             Reason::plain("lasting_s", lasted),

@@ -64,7 +64,10 @@ impl Detector for Detect {
             ];
             let mut told = case.evidence(Kind::Cleartext, from, severity, 0.9, why);
             let user: String = login.user.chars().take(64).collect();
-            told.note = Some(format!("`{user}` by `{scheme}` at `{to}`"));
+            told.note = Some(match user.as_str() {
+                "" => format!("`{scheme}` at `{to}`"),
+                user => format!("`{user}` by `{scheme}` at `{to}`"),
+            });
             out.push(told);
         }
     }
@@ -85,7 +88,11 @@ mod tests {
     use crate::detect::proving::{Bench, Made, flow};
 
     fn login(line: &str, n: u32) -> Made {
-        let credentials = Some(Credentials { scheme: "ftp".to_owned(), user: "ad***n".to_owned() });
+        by("ftp", "ad***n", line, n)
+    }
+
+    fn by(scheme: &str, user: &str, line: &str, n: u32) -> Made {
+        let credentials = Some(Credentials { scheme: scheme.to_owned(), user: user.to_owned() });
         flow(line, n).talk(90, 90, 9).says(Metadata { credentials, ..Metadata::default() })
     }
 
@@ -95,6 +102,13 @@ mod tests {
         let told = bench.see((0..10).map(|n| login("10.0.0.1:1 > 192.0.2.1:21", n)));
         assert_eq!(told.len(), 2);
         assert_eq!(told.first().unwrap().note.as_deref(), Some("`ad***n` by `ftp` at `192.0.2.1`"));
+    }
+
+    #[test]
+    fn a_name_that_is_not_known_is_left_out() {
+        let mut bench = Bench::new(Detect::new(Cleartext::default(), 10));
+        let told = bench.see([by("smtp", "", "10.0.0.1:1 > 192.0.2.1:25", 0)]);
+        assert_eq!(told.first().unwrap().note.as_deref(), Some("`smtp` at `192.0.2.1`"));
     }
 
     #[test]

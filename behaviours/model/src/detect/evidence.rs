@@ -57,17 +57,51 @@ pub struct Reason {
     /// What it was held against; `None` where it only explains.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f64>,
+    /// On which side of it the figure had to be.
+    #[serde(default, skip_serializing_if = "Bound::is_usual")]
+    pub bound: Bound,
+}
+
+/// On which side of a threshold a figure has to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Bound {
+    /// At or above it.
+    #[default]
+    AtLeast,
+    /// At or below it.
+    AtMost,
+}
+
+impl Bound {
+    /// As it is written before a threshold.
+    pub fn sign(self) -> &'static str {
+        match self {
+            Self::AtLeast => "≥",
+            Self::AtMost => "≤",
+        }
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+    fn is_usual(&self) -> bool {
+        *self == Self::AtLeast
+    }
 }
 
 impl Reason {
-    /// A figure and what it was held against.
+    /// A figure and what it had to reach.
     pub fn new(name: &str, value: f64, threshold: f64) -> Self {
-        Self { name: name.to_owned(), value, threshold: Some(threshold) }
+        Self { threshold: Some(threshold), ..Self::plain(name, value) }
+    }
+
+    /// A figure and what it had to stay within.
+    pub fn within(name: &str, value: f64, threshold: f64) -> Self {
+        Self { bound: Bound::AtMost, ..Self::new(name, value, threshold) }
     }
 
     /// A figure that explains.
     pub fn plain(name: &str, value: f64) -> Self {
-        Self { name: name.to_owned(), value, threshold: None }
+        Self { name: name.to_owned(), value, threshold: None, bound: Bound::default() }
     }
 }
 
@@ -132,26 +166,33 @@ impl Evidence {
     /// The most conversations that are named.
     pub const EXAMPLES: usize = 8;
 
-    /// What a model says of one conversation: the score that it gave, the threshold that was held
-    /// against it, and which features weighed most. It is medium, and about who started it; in an
-    /// alert several verdicts on the same peer must come together.
-    pub fn verdict(flow: &Flow, score: f64, threshold: f64, contributions: &[(&str, f64)]) -> Self {
+    /// What a model says of one conversation that ended then: the score that it gave, the threshold
+    /// that was held against it, and the features that weighed most. It is about who started it; in
+    /// an alert several verdicts on the same peer must come together. It is at least half sure, so
+    /// that five which are high are an alert wherever a model's threshold lies.
+    pub fn verdict(
+        flow: &Example,
+        ended: Moment,
+        severity: Severity,
+        [score, threshold]: [f64; 2],
+        contributions: &[(&str, f64)],
+    ) -> Self {
         let mut why = vec![Reason::new("score", score, threshold)];
         let named = contributions.iter().take(Self::EXAMPLES);
         why.extend(named.map(|(name, value)| Reason::plain(name, *value)));
         Self {
             detector: Kind::Model,
             subject: flow.originator.address,
-            severity: Severity::Medium,
-            confidence: score.clamp(0.0, 1.0),
+            severity,
+            confidence: score.clamp(0.5, 1.0),
             technique: None,
             why,
             note: None,
             peers: vec![flow.responder.address],
             first: flow.start,
-            last: flow.end,
+            last: ended,
             flows: 1,
-            examples: vec![flow.into()],
+            examples: vec![*flow],
         }
     }
 
@@ -159,5 +200,21 @@ impl Evidence {
     pub fn weight(&self) -> f64 {
         let confidence = if self.confidence.is_finite() { self.confidence } else { 0.0 };
         self.severity.weight() * confidence.clamp(0.0, 1.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_figure_says_on_which_side_of_its_threshold_it_had_to_be() {
+        let (reached, kept) = (Reason::new("ports", 20.0, 15.0), Reason::within("gap", 0.1, 0.2));
+        assert_eq!((reached.bound.sign(), kept.bound.sign()), ("≥", "≤"));
+        let written = [&reached, &kept].map(|it| serde_json::to_string(it).unwrap());
+        assert!(!written[0].contains("bound"), "{}", written[0]);
+        assert!(written[1].contains(r#""bound":"at-most""#), "{}", written[1]);
+        let read: Reason = serde_json::from_str(&written[1]).unwrap();
+        assert_eq!(read, kept);
     }
 }

@@ -160,7 +160,7 @@ impl Detector for Detect {
                 Reason::new("sent_bytes", sent, threshold),
                 Reason::new("ratio", ratio, settings.ratio),
                 Reason::plain("heavy_hour_bytes", heavy),
-                Reason::new("callers", number(callers), number(settings.callers)),
+                Reason::within("callers", number(callers), number(settings.callers)),
                 Reason::plain("within_s", settings.within_s),
             ];
             out.push(route.case.evidence(Kind::Exfiltration, host, severity, 0.7, why));

@@ -122,7 +122,7 @@ impl Detector for Detect {
         let why = vec![
             Reason::new("tries", long(caller.rhythm.count), number(settings.tries)),
             Reason::new("fruitless", fruitless, settings.fruitless),
-            Reason::new("variation", variation.min(1e6), settings.variation),
+            Reason::within("variation", variation.min(1e6), settings.variation),
             Reason::plain("gap_s", score.map_or(0.0, |score| score.gap_s)),
             Reason::plain("port", f64::from(flow.responder.port)),
         ];

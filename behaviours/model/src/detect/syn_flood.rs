@@ -103,7 +103,7 @@ impl Detect {
         if victim.case.is_news(Severity::High, victim.case.flows) {
             let why = vec![
                 Reason::new("starts", starts, settings.starts),
-                Reason::new("completed", completed, settings.completed),
+                Reason::within("completed", completed, settings.completed),
                 Reason::plain("within_s", settings.within_s),
             ];
             let mut told = victim.case.evidence(Kind::SynFlood, to, Severity::High, 0.95, why);
@@ -200,7 +200,10 @@ mod tests {
         let mut bench = bench();
         assert!(bench.see((0..999).map(syn)).is_empty());
         let told = bench.see([syn(999)]);
-        assert_eq!(told.first().unwrap().subject.to_string(), "192.0.2.1");
+        let told = told.first().unwrap();
+        assert_eq!(told.subject.to_string(), "192.0.2.1");
+        let completed = told.why.iter().find(|reason| reason.name == "completed").unwrap();
+        assert_eq!(completed.bound, crate::detect::Bound::AtMost);
         assert!(bench.covers(&syn(1000)));
     }
 

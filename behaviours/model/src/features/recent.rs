@@ -10,7 +10,7 @@ const NONE: usize = usize::MAX;
 
 /// The table. Every operation is O(1).
 #[derive(Debug)]
-pub(super) struct Recent<K, V> {
+pub(crate) struct Recent<K, V> {
     places: HashMap<K, usize, RandomState>,
     slots: Vec<Slot<K, V>>,
     newest: usize,
@@ -30,19 +30,19 @@ struct Slot<K, V> {
 
 impl<K: Copy + Eq + Hash, V: Default> Recent<K, V> {
     /// One that holds at most so many; at least one.
-    pub(super) fn new(most: usize) -> Self {
+    pub(crate) fn new(most: usize) -> Self {
         let most = most.clamp(1, NONE - 1);
         let places = HashMap::with_hasher(RandomState::default());
         Self { places, slots: Vec::new(), newest: NONE, oldest: NONE, most, spare: V::default() }
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.slots.len()
     }
 
     /// The entry of that key, which now is the newest; where there is none, one is put in. What had
     /// to go for it is handed back.
-    pub(super) fn get(&mut self, key: K) -> (&mut V, Option<V>) {
+    pub(crate) fn get(&mut self, key: K) -> (&mut V, Option<V>) {
         let known = self.places.get(&key).copied();
         let gone = if known.is_none() { self.put(key) } else { None };
         let place = known.unwrap_or(self.newest);
@@ -66,12 +66,12 @@ impl<K: Copy + Eq + Hash, V: Default> Recent<K, V> {
     }
 
     /// The entry that was not touched for longest.
-    pub(super) fn oldest(&self) -> Option<(&K, &V)> {
+    pub(crate) fn oldest(&self) -> Option<(&K, &V)> {
         self.slots.get(self.oldest).map(|slot| (&slot.key, &slot.value))
     }
 
     /// Takes out the entry that was not touched for longest.
-    pub(super) fn pop(&mut self) -> Option<(K, V)> {
+    pub(crate) fn pop(&mut self) -> Option<(K, V)> {
         let place = self.oldest;
         if place == NONE {
             return None;
@@ -87,7 +87,7 @@ impl<K: Copy + Eq + Hash, V: Default> Recent<K, V> {
     }
 
     /// Takes out everything.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.places.clear();
         self.slots.clear();
         (self.newest, self.oldest) = (NONE, NONE);

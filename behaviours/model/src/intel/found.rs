@@ -1,5 +1,7 @@
 //! How lists are written, and what is found by them.
 
+use std::path::Path;
+
 use capture::Moment;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +21,23 @@ pub enum Format {
     Stix,
     /// A warninglist of MISP; of the good only.
     Warninglist,
+}
+
+impl Format {
+    /// How the list of that file name is written, as far as it shows: JSON by what is in it, CSV by
+    /// its name; everything else is plain.
+    pub fn of(name: &Path, text: &str) -> Self {
+        let start = text.trim_start_matches('\u{feff}').trim_start();
+        if start.starts_with('{') || start.starts_with('[') {
+            return match text {
+                _ if text.contains("\"bundle\"") => Self::Stix,
+                _ if text.contains("\"Attribute\"") || text.contains("\"Event\"") => Self::Misp,
+                _ => Self::Warninglist,
+            };
+        }
+        let is_csv = name.extension().is_some_and(|end| end.eq_ignore_ascii_case("csv"));
+        if is_csv { Self::Csv } else { Self::Plain }
+    }
 }
 
 /// Where in what is seen an indicator was found.
@@ -96,4 +115,24 @@ pub struct Counts {
     pub hits: u64,
     /// Matches that were not told because a list of the good wins.
     pub outweighed: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_format_of_a_list_shows_in_its_content_and_name() {
+        for (name, text, format) in [
+            ("a.txt", "192.0.2.1\n", Format::Plain),
+            ("a.csv", "ip\n192.0.2.1\n", Format::Csv),
+            ("a.CSV", "", Format::Csv),
+            ("a.csv", r#" {"Event": {"Attribute": []}}"#, Format::Misp),
+            ("a", r#"[{"Event": {}}]"#, Format::Misp),
+            ("a.json", r#"{"type": "bundle", "objects": []}"#, Format::Stix),
+            ("a.json", r#"{"type": "cidr", "list": ["192.0.2.0/24"]}"#, Format::Warninglist),
+        ] {
+            assert_eq!(Format::of(Path::new(name), text), format, "{name} {text}");
+        }
+    }
 }

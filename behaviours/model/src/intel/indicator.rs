@@ -22,7 +22,7 @@ pub enum What {
     Ja3(String),
     /// A JA4 fingerprint.
     Ja4(String),
-    /// A file's MD5, SHA-1 or SHA-256, in hex.
+    /// A file's MD5, SHA-1 or SHA-256, in hex. It is not kept: no files are looked at.
     Hash(String),
 }
 

@@ -19,7 +19,6 @@ pub struct Intelligence {
     domains: AHashMap<String, Known>,
     urls: AHashMap<String, Known>,
     prints: AHashMap<String, Known>,
-    hashes: AHashMap<String, Known>,
     allowed: Good,
     known_good: Good,
     hits: u64,
@@ -46,7 +45,6 @@ impl Intelligence {
             domains: AHashMap::new(),
             urls: AHashMap::new(),
             prints: AHashMap::new(),
-            hashes: AHashMap::new(),
             allowed: Good::default(),
             known_good: Good::default(),
             hits: 0,
@@ -85,6 +83,15 @@ impl Intelligence {
         load_good(&mut self.known_good, format, text)
     }
 
+    /// Loads a list of the good as its format means it: a warninglist is of who is known to be good,
+    /// and stays in sight; all others are allowlists.
+    pub fn good(&mut self, format: Format, text: &str) -> Loaded {
+        match format {
+            Format::Warninglist => self.warn(format, text),
+            _ => self.allow(format, text),
+        }
+    }
+
     fn add(&mut self, indicator: Indicator, now: Moment, loaded: &mut Loaded) {
         if indicator.valid_until.is_some_and(|until| until <= now) {
             loaded.expired += 1;
@@ -99,7 +106,8 @@ impl Intelligence {
             What::Ja3(print) | What::Ja4(print) => {
                 put(&mut self.prints, print, indicator, room, loaded);
             }
-            What::Hash(hash) => put(&mut self.hashes, hash, indicator, room, loaded),
+            // No files are looked at.
+            What::Hash(_) => loaded.not_for_detection += 1,
             What::Network(network) => {
                 let new = !self.networks.has(&network);
                 if new && !room {
@@ -124,7 +132,6 @@ impl Intelligence {
             + self.domains.len()
             + self.urls.len()
             + self.prints.len()
-            + self.hashes.len()
     }
 
     /// Whether there are none.
@@ -145,7 +152,7 @@ impl Intelligence {
 
     /// All indicators, in no order.
     pub fn known(&self) -> impl Iterator<Item = &Known> {
-        let texts = [&self.domains, &self.urls, &self.prints, &self.hashes];
+        let texts = [&self.domains, &self.urls, &self.prints];
         let networks = self.networks.iter().map(|(_, known)| known);
         let texts = texts.into_iter().flat_map(|texts| texts.values());
         self.addresses.values().chain(networks).chain(texts)
@@ -157,7 +164,7 @@ impl Intelligence {
         let keep = |known: &Known| known.indicator.valid_until.is_none_or(|until| until > now);
         self.addresses.retain(|_, known| keep(known));
         self.networks.retain(keep);
-        for texts in [&mut self.domains, &mut self.urls, &mut self.prints, &mut self.hashes] {
+        for texts in [&mut self.domains, &mut self.urls, &mut self.prints] {
             texts.retain(|_, known| keep(known));
         }
         before - self.len()

@@ -53,7 +53,7 @@ pub struct Loaded {
     pub known: usize,
     /// Entries that no longer held.
     pub expired: usize,
-    /// Entries that their list does not mean for detection.
+    /// Entries that their list does not mean for detection, and hashes of files: none are looked at.
     pub not_for_detection: usize,
     /// Entries of a kind that is not understood; they are never guessed at.
     pub not_understood: usize,

@@ -103,6 +103,27 @@ fn the_good_win_over_every_indicator() {
 }
 
 #[test]
+fn a_warninglist_keeps_in_sight_what_an_allowlist_hides() {
+    let calls = flow("10.0.0.1:1 > 192.0.2.1:80", 0).into();
+    let list = r#"{"type": "cidr", "list": ["192.0.2.0/24"]}"#;
+    let mut known = knowing("192.0.2.1\n");
+    assert_eq!(known.good(Format::Warninglist, list).taken, 1);
+    assert!(known.known_good(&calls) && !known.allows(&calls));
+    assert!(found(&mut known, &calls).is_empty());
+    let mut known = knowing("192.0.2.1\n");
+    assert_eq!(known.good(Format::Plain, "192.0.2.0/24\n").taken, 1);
+    assert!(known.allows(&calls) && !known.known_good(&calls));
+}
+
+#[test]
+fn hashes_of_files_are_counted_and_not_kept() {
+    let mut known = Intelligence::default();
+    let list = format!("{}\n192.0.2.1\n", "a".repeat(64));
+    let loaded = known.load(Format::Plain, &list, &Defaults::default(), NOW);
+    assert_eq!((loaded.taken, loaded.not_for_detection, known.len()), (1, 1, 1));
+}
+
+#[test]
 fn what_has_expired_is_not_loaded_not_found_and_forgotten() {
     let mut known = Intelligence::default();
     let until = |text: &str| format!("value,valid_until\n192.0.2.1,{text}\n");

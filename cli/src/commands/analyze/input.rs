@@ -103,26 +103,13 @@ pub(super) fn indicators(intelligence: &mut Intelligence, path: &Path) -> Result
     let defaults = Defaults { source, ..Defaults::default() };
     // What holds until a time before now is left out.
     let now = Moment(Clock::system().now_ms().saturating_mul(1_000_000));
-    tell(path, &intelligence.load(format(path, &text), &text, &defaults, now))
+    tell(path, &intelligence.load(Format::of(path, &text), &text, &defaults, now))
 }
 
-/// Loads what is never to be blamed.
+/// Loads what is never to be blamed; what a warninglist names stays in sight.
 pub(super) fn allowed(intelligence: &mut Intelligence, path: &Path) -> Result<(), Failure> {
     let text = super::read(path)?;
-    tell(path, &intelligence.allow(format(path, &text), &text))
-}
-
-fn format(path: &Path, text: &str) -> Format {
-    let start = text.trim_start();
-    if start.starts_with('{') || start.starts_with('[') {
-        return match text {
-            _ if text.contains("\"bundle\"") => Format::Stix,
-            _ if text.contains("\"Attribute\"") || text.contains("\"Event\"") => Format::Misp,
-            _ => Format::Warninglist,
-        };
-    }
-    let is_csv = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("csv"));
-    if is_csv { Format::Csv } else { Format::Plain }
+    tell(path, &intelligence.good(Format::of(path, &text), &text))
 }
 
 fn tell(path: &Path, loaded: &Loaded) -> Result<(), Failure> {
@@ -135,5 +122,9 @@ fn tell(path: &Path, loaded: &Loaded) -> Result<(), Failure> {
         return Err(Failure::call(what).hint(hint));
     }
     tracing::info!("loaded {} entries of `{}`", loaded.taken, path.display());
+    if loaded.not_for_detection > 0 {
+        let left = loaded.not_for_detection;
+        tracing::info!("{left} of `{}` are hashes of files, or not for detection", path.display());
+    }
     Ok(())
 }

@@ -287,7 +287,9 @@ fn told(alert: &Alert, verbose: bool) -> String {
 fn reason(reason: &model::detect::Reason) -> String {
     let value = figure(reason.value);
     match reason.threshold {
-        Some(threshold) => format!("{} {value} (≥ {})", reason.name, figure(threshold)),
+        Some(threshold) => {
+            format!("{} {value} ({} {})", reason.name, reason.bound.sign(), figure(threshold))
+        }
         None => format!("{} {value}", reason.name),
     }
 }
