@@ -14,4 +14,5 @@ mod files;
 mod flows;
 mod hostile;
 mod links;
+mod logs;
 mod said;
