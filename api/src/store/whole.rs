@@ -1,6 +1,6 @@
 //! Everything that is stamped, batch by batch, to be checked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
@@ -23,6 +23,17 @@ pub(crate) struct Whole {
 }
 
 impl Store {
+    /// The identities of all batches that there are now.
+    pub(crate) async fn batch_ids(&self) -> Result<HashSet<String>, StoreError> {
+        let ids: Vec<String> = batches::Entity::find()
+            .select_only()
+            .column(batches::Column::Id)
+            .into_tuple()
+            .all(&self.reader)
+            .await?;
+        Ok(ids.into_iter().collect())
+    }
+
     /// The next batch after an identity.
     pub(crate) async fn batch_after(&self, id: &str) -> Result<Option<Whole>, StoreError> {
         let row = batches::Entity::find()
