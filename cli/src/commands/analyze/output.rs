@@ -22,6 +22,9 @@ use crate::{arguments, exit};
 
 type Out = BufWriter<Stdout>;
 
+/// How many conversations wait for what the model says of them.
+const WAITING: usize = 65_536;
+
 /// Where conversations and alerts go.
 pub(super) struct Output {
     form: Form,
@@ -63,6 +66,12 @@ impl Output {
         let Seen::Flow(flow) = seen else { return };
         if self.waits {
             self.waiting.push_back(*flow);
+            // A model that cannot be asked never speaks: what waits for it is bounded.
+            if self.waiting.len() > WAITING
+                && let Some(flow) = self.waiting.pop_front()
+            {
+                self.flow(&flow, None);
+            }
         } else {
             self.flow(&flow, None);
         }
